@@ -1,0 +1,44 @@
+"""The hyperparameters of one trial, resolved: nothing left to choose."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Everything that distinguishes one trial from another, except its seed.
+
+    `timesteps` counts the rows of a window; `units` holds the width of each LSTM layer from input to
+    output, so its length is the depth. `dropout` acts between layers and before the head,
+    `recurrent_dropout` on the state; both are shares of units. `l2` is the penalty on LSTM kernels.
+    `output` "change" forecasts the difference from the last observed value, "level" the value itself.
+    `skip` "linear" adds a linear path from the window to the forecast. `scaling` is "standard",
+    "min-max" or "none".
+    """
+
+    timesteps: int
+    units: tuple[int, ...]
+    dropout: float
+    batch_size: int
+    learning_rate: float
+    recurrent_dropout: float
+    l2: float
+    optimizer: str
+    activation: str
+    bidirectional: bool
+    output: str
+    skip: str
+    scaling: str
+
+    @property
+    def depth(self) -> int:
+        """Number of LSTM layers."""
+        return len(self.units)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with `depth`, and `units` as one number where all layers are alike."""
+        values = asdict(self)
+        alike = len(set(self.units)) == 1
+        values["units"] = self.units[0] if alike else list(self.units)
+        values["depth"] = self.depth
+        return values

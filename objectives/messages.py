@@ -1,0 +1,109 @@
+"""What goes between a worker and a trial process; free of TensorFlow, so that workers stay so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.hyperparameters import Hyperparameters
+from objectives.settings import TrainingSettings
+from objectives.split import Split
+
+LearningRatePath = tuple[tuple[float, int], ...]
+
+
+class DivergedError(ArithmeticError):
+    """A trial whose loss or validation metric is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class ForecastTask:
+    """What is the same for every trial of a study.
+
+    `rows` is a .npy file of float64 (rows, columns), the first `targets` columns being the targets; it
+    is memory-mapped, so that all trials share it.
+    """
+
+    rows: Path
+    targets: int
+    split: Split
+    training: TrainingSettings
+
+    def load_rows(self) -> NDArray[np.float64]:
+        """Map the rows (rows, columns) into memory, read-only."""
+        mapped: NDArray[np.float64] = np.load(self.rows, mmap_mode="r", allow_pickle=False)
+        return mapped
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """One trial to train; `seed` decides every random number in it."""
+
+    task: ForecastTask
+    hyperparameters: Hyperparameters
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of one trial: `number` counts from 1, `updates` are the optimiser's in this epoch.
+
+    `loss` is the mean training loss without penalties; `metrics` maps "mse", "mae" and "rmse" to the
+    validation figures in training-standardised units.
+    """
+
+    number: int
+    loss: float
+    metrics: dict[str, float]
+    learning_rate: float
+    updates: int
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """A trial that trained to its end.
+
+    `weights` are the network's at `best_epoch`, in the network's order; `stopped` says what ended it:
+    "epochs", "patience" or "asked". `target_hash` identifies the validation targets it was judged on.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    stopped: str
+    weights: tuple[NDArray[np.float32], ...]
+    parameters: int
+    target_hash: str
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RefitRequest:
+    """The winner, to be retrained on train+validation and tested.
+
+    `path` is the winner's learning rate and number of updates in each epoch up to its best;
+    `weights` are the winner's own, from training rows only. Both models are written to `directory`.
+    """
+
+    task: ForecastTask
+    hyperparameters: Hyperparameters
+    seed: int
+    path: LearningRatePath
+    weights: tuple[NDArray[np.float32], ...]
+    directory: Path
+
+
+@dataclass(frozen=True)
+class RefitOutcome:
+    """Forecasts in the data's units, each (windows, horizon, targets), and how the refit went.
+
+    `validation` and `test_train_only` come from the winner as the search saw it, `test` from the model
+    retrained on train+validation. `passes` counts how often the refit's windows were seen.
+    """
+
+    validation: NDArray[np.float64]
+    test_train_only: NDArray[np.float64]
+    test: NDArray[np.float64]
+    passes: float
+    updates: int
+    seconds: float

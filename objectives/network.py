@@ -1,0 +1,108 @@
+"""The network of one trial: LSTM layers, a head, and the paths that bypass them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.fused_lstm import FusedLSTM
+from objectives.hyperparameters import Hyperparameters
+from objectives.scaling import Scaling
+
+# From about 100 units up, TensorFlow's batched matrix product overtakes the fused kernel on one thread.
+LARGEST_FUSED_UNITS = 96
+
+
+def build_network(
+    hyperparameters: Hyperparameters,
+    columns: int,
+    targets: int,
+    horizon: int,
+    *,
+    fused: bool,
+) -> keras.Model:
+    """Build the network that maps a scaled window to a scaled forecast.
+
+    The input is (batch, timesteps, columns) with the targets in the first columns, the output (batch,
+    horizon, targets). With output "change" the network sees the window less its last row and forecasts
+    the change from there, so a shift of level between training and use cannot mislead it (NLinear, Zeng
+    et al. 2023); the head's kernel starts at zero, so training starts from the last observed value.
+    The linear skip path, one kernel for each target, starts at zero too (after the highway of LSTNet,
+    Lai et al. 2018). `fused` allows the CPU kernel where it is exact and faster; weights fit either.
+    """
+    window = keras.Input((hyperparameters.timesteps, columns), name="window")
+    change = hyperparameters.output == "change"
+    last_row = window[:, -1:, :]  # (batch, 1, columns)
+    seen = window - last_row if change else window
+    hidden = seen
+    for layer, units in enumerate(hyperparameters.units, start=1):
+        last = layer == hyperparameters.depth
+        hidden = _recurrent_layer(hyperparameters, units, layer, last, fused)(hidden)
+        hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
+    head = keras.layers.Dense(
+        horizon * targets,
+        kernel_initializer="zeros" if change else "glorot_uniform",
+        name="head",
+    )
+    forecast = keras.layers.Reshape((horizon, targets), name="steps")(head(hidden))
+    if hyperparameters.skip == "linear":
+        skip = keras.layers.EinsumDense(
+            "btk,tkh->bhk",
+            output_shape=(horizon, targets),
+            kernel_initializer="zeros",
+            name="skip",
+        )
+        forecast = keras.layers.Add(name="with_skip")([forecast, skip(seen[:, :, :targets])])
+    if change:
+        forecast = forecast + last_row[:, :, :targets]
+    return keras.Model(window, forecast, name="network")
+
+
+def _recurrent_layer(
+    hyperparameters: Hyperparameters, units: int, layer: int, last: bool, fused: bool
+) -> keras.layers.Layer:
+    """One LSTM layer, two in opposite directions where asked; the last one keeps its last step."""
+    exact = hyperparameters.activation == "tanh" and hyperparameters.recurrent_dropout == 0
+    kind = FusedLSTM if fused and exact and units <= LARGEST_FUSED_UNITS else keras.layers.LSTM
+    penalty = keras.regularizers.L2(hyperparameters.l2) if hyperparameters.l2 else None
+    recurrent = kind(
+        units,
+        activation=hyperparameters.activation,
+        recurrent_dropout=hyperparameters.recurrent_dropout,
+        kernel_regularizer=penalty,
+        recurrent_regularizer=penalty,
+        return_sequences=not last,
+        name=f"lstm_{layer}",
+    )
+    if hyperparameters.bidirectional:
+        return keras.layers.Bidirectional(recurrent, name=f"bidirectional_{layer}")
+    return recurrent
+
+
+def build_deployable(
+    hyperparameters: Hyperparameters,
+    weights: Sequence[NDArray[np.float32]],
+    scaling: Scaling,
+    targets: int,
+    horizon: int,
+) -> keras.Model:
+    """Build a model of plain Keras layers from raw windows to raw forecasts, scaling inside.
+
+    `weights` are those of `build_network` in order. The input `window` is (batch, timesteps, columns)
+    and the output (batch, horizon, targets), both in the data's units. Rescaling layers rather than
+    Normalization ones carry the scaling: the constants of the latter break an ONNX export.
+    """
+    columns = len(scaling.center)
+    # Dropout is off when a model predicts; without it no random state is saved.
+    still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0)
+    network = build_network(still, columns, targets, horizon, fused=False)
+    network.set_weights(weights)
+    window = keras.Input((hyperparameters.timesteps, columns), name="window")
+    centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(window)
+    scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
+    restored = keras.layers.Rescaling(
+        scaling.scale[:targets].tolist(), offset=scaling.center[:targets].tolist(), name="forecast"
+    )(network(scaled))
+    return keras.Model(window, restored, name="forecaster")

@@ -1,0 +1,133 @@
+"""The Optuna objective: draw, train in a process of its own, report every epoch, ask the pruner."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+
+from objectives.hyperparameters import Hyperparameters
+from objectives.messages import Epoch, ForecastTask, TrialOutcome, TrialRequest
+from objectives.space import SearchSpace, draw
+from objectives.trial_process import TrialFailedError, run_in_process
+
+
+class InterruptedTrialError(TrialFailedError):
+    """A trial that was ended because the search was; it is to be tried again."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Calling it with an Optuna trial trains that trial and returns its best validation metric.
+
+    `seed_of` gives a trial's seed. `stop` is asked after every epoch and says why the trial must end
+    now, if it must. `keep` receives every outcome before the trial is told to the study. `target_hash`
+    is the study's: a trial judged on other targets is refused.
+    """
+
+    task: ForecastTask
+    space: SearchSpace
+    target_hash: str
+    seed_of: Callable[[optuna.Trial], int]
+    stop: Callable[[], str | None] = field(default=lambda: None)
+    keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Train one trial.
+
+        Raises:
+            optuna.TrialPruned: the pruner gave the trial up.
+            TrialFailedError: it came to no result; the reason is in its attribute "failure".
+        """
+        epochs: list[Epoch] = []
+        pruned = False
+
+        def go_on(epoch: Epoch) -> bool:
+            nonlocal pruned
+            epochs.append(epoch)
+            trial.report(epoch.metrics[self.task.training.metric], epoch.number)
+            if reason := self.stop():
+                raise InterruptedTrialError(reason)
+            pruned = trial.should_prune()
+            return not pruned
+
+        hyperparameters = draw(trial, self.space, self.task.training.optimizer)
+        seed = self.seed_of(trial)
+        trial.set_user_attr("seed", seed)
+        trial.set_user_attr("hyperparameters", hyperparameters.as_dict())
+        try:
+            outcome = run_in_process(TrialRequest(self.task, hyperparameters, seed), go_on)
+            self._check_targets(outcome)
+        except TrialFailedError as error:
+            _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
+            raise
+        _store(trial, _history(epochs, self.task.training.metric))
+        _store(trial, _facts(outcome))
+        if pruned:
+            raise optuna.TrialPruned(f"pruned after epoch {epochs[-1].number}")
+        self.keep(trial, outcome)
+        return outcome.epochs[outcome.best_epoch - 1].metrics[self.task.training.metric]
+
+    def _check_targets(self, outcome: TrialOutcome) -> None:
+        if outcome.target_hash != self.target_hash:
+            raise TrialFailedError(
+                f"judged on other targets than the study's: {outcome.target_hash[:12]} instead of "
+                f"{self.target_hash[:12]}; its value cannot be compared"
+            )
+
+
+def recorded_path(attributes: Any) -> tuple[tuple[float, int], ...]:
+    """The learning rate and updates of each epoch up to the best, from a trial's attributes."""
+    rates = attributes["curves"]["learning_rate"][: attributes["best_epoch"]]
+    return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
+
+
+def resolved_hyperparameters(attributes: Any) -> Hyperparameters:
+    """The hyperparameters a trial ran with, from its attributes."""
+    values = dict(attributes["hyperparameters"])
+    depth, units = values.pop("depth"), values.pop("units")
+    widths = (units,) * depth if isinstance(units, int) else tuple(units)
+    return Hyperparameters(units=widths, **values)
+
+
+def _history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
+    """What every trial stores, however it ended."""
+    if not epochs:
+        return {}
+    best = min(epochs, key=lambda epoch: _rank(epoch.metrics[metric]))
+    curves = {
+        "loss": [_short(epoch.loss) for epoch in epochs],
+        **{name: [_short(epoch.metrics[name]) for epoch in epochs] for name in best.metrics},
+        "learning_rate": [epoch.learning_rate for epoch in epochs],
+    }
+    return {
+        "epochs": len(epochs),
+        "best_epoch": best.number,
+        "updates_per_epoch": best.updates,
+        "updates": best.updates * best.number,
+        "curves": curves,
+    }
+
+
+def _facts(outcome: TrialOutcome) -> dict[str, Any]:
+    return {
+        "parameters": outcome.parameters,
+        "stopped": outcome.stopped,
+        "target_hash": outcome.target_hash,
+        "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
+    }
+
+
+def _store(trial: optuna.Trial, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+
+
+def _short(value: float) -> float:
+    """Six significant digits: curves are for eyes, and attributes must stay small."""
+    return float(f"{value:.6g}")
+
+
+def _rank(value: float) -> float:
+    return value if math.isfinite(value) else math.inf

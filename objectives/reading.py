@@ -1,0 +1,301 @@
+"""From a file to named columns of numbers and timestamps, with one clear line for what is not."""
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from objectives.errors import InputError
+from objectives.settings import DataSettings
+
+_OFFSET = r"(?<=\d)\s*(?:[+-]\d\d:?\d\d|Z|UTC)$"
+_OFFSET_AFTER_TIME = r":\d\d.*" + _OFFSET
+
+
+def read_table(path: Path, source: str) -> pd.DataFrame:
+    """Read a CSV or Parquet file whole.
+
+    Args:
+        path: the file; Parquet is known by its suffix or its first bytes, anything else is CSV.
+        source: how messages name the file.
+
+    Returns:
+        One row for each data row (the header is not one), columns named by the header.
+
+    Raises:
+        InputError: the file is missing, a directory, empty, unreadable or ragged, or has no rows.
+    """
+    if path.is_dir():
+        raise InputError(f"{source}: is a directory: give the path of a CSV or Parquet file")
+    if not path.exists():
+        raise InputError(f"{source}: no such file ({path.absolute()}): check [data] path")
+    try:
+        frame = _read_parquet(path, source) if _is_parquet(path) else _read_csv(path, source)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{source}: cannot be read: {_one_line(error)}") from error
+    if len(frame) == 0:
+        raise InputError(f"{source}: has a header but no rows of data")
+    return frame
+
+
+def _is_parquet(path: Path) -> bool:
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        return True
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _read_parquet(path: Path, source: str) -> pd.DataFrame:
+    if path.stat().st_size == 0:
+        raise InputError(f"{source}: is empty")
+    try:
+        return pd.read_parquet(path)
+    except ValueError as error:  # pyarrow's ArrowInvalid is one
+        raise InputError(f"{source}: is not a Parquet file: {_one_line(error)}") from error
+
+
+def _read_csv(path: Path, source: str) -> pd.DataFrame:
+    try:
+        # read apart, because pandas renames a repeated name without a word
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
+        _check_header([str(name) for name in header.iloc[0]], source)
+        # round_trip: the nearest double, as Parquet and Python read it; low_memory would mix types
+        frame = pd.read_csv(path, low_memory=False, float_precision="round_trip")
+    except pd.errors.EmptyDataError as error:
+        raise InputError(f"{source}: is empty") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{source}: is not a CSV text file in UTF-8 (byte 0x{error.object[error.start]:02x}): "
+            "save it as CSV in UTF-8 or as Parquet"
+        ) from error
+    except pd.errors.ParserError as error:
+        raise InputError(_ragged(str(error), source)) from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes surplus leading fields for an index when the first row has them
+        raise InputError(
+            f"{source}: row 0 has more fields than the header names ({len(frame.columns)}): "
+            "give every column a name"
+        )
+    return frame
+
+
+def _check_header(names: list[str], source: str) -> None:
+    if any("\x00" in name for name in names):
+        raise InputError(f"{source}: is not a CSV text file: save it as CSV in UTF-8 or as Parquet")
+    separator = next((sign for sign in ";\t|" if sign in names[0]), None)
+    if len(names) == 1 and separator is not None:
+        raise InputError(
+            f"{source}: the header {shown(names[0])} has no comma but {separator!r}: "
+            "separate fields by commas and write decimals with a point"
+        )
+    check_once([name for name in names if name], "the header", source)
+
+
+def _ragged(message: str, source: str) -> str:
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if found is None:
+        return f"{source}: is not a CSV file: {_one_line(message)}"
+    expected, line, received = (int(group) for group in found.groups())
+    return (
+        f"{source}: row {line - 2} (line {line}) has {received} fields where {expected} are "
+        "expected: quote text that contains a comma, or mend the row"
+    )
+
+
+def check_once(names: Sequence[str], where: str, source: str) -> None:
+    """Raise InputError if `names` lists a name twice; `where` says whose names they are."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{source}: column {twice!r} is listed twice in {where}: list it once")
+
+
+def check_columns(
+    available: Sequence[str], index: Sequence[str], settings: DataSettings, source: str
+) -> None:
+    """Check that the columns asked for exist, once each, and that time is not among the values.
+
+    Args:
+        available: the columns that there are.
+        index: names of the table's index, which may be the time too.
+        settings: what is asked for.
+        source: how messages name the file.
+
+    Raises:
+        InputError: a column is missing, listed twice, or both time and value.
+    """
+    roles = {"targets": settings.targets, "features": settings.features or ()}
+    for role, names in roles.items():
+        check_once(names, role, source)
+        if settings.time in names:
+            raise InputError(
+                f"{source}: column {settings.time!r} is the time column and one of the {role}: "
+                f"take it out of {role}"
+            )
+    roles["time"] = () if settings.time is None else (settings.time,)
+    for role, names in roles.items():
+        for name in names:
+            if name not in available and not (role == "time" and name in index):
+                raise InputError(f"{source}: {_missing(name, role, available)}")
+
+
+def _missing(name: str, role: str, available: Sequence[str]) -> str:
+    close = get_close_matches(name, available, n=3)
+    hint = f"did you mean {listed(close)}? " if close else ""
+    return f"no column {name!r} (asked for in {role}): {hint}the columns are {listed(available)}"
+
+
+def read_values(
+    frame: pd.DataFrame, settings: DataSettings, source: str
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Pick the targets and features and turn them into numbers.
+
+    With `features` None, every other column that is numeric or mostly numeric is a feature. Columns
+    of text, of timestamps or without a name (the index that `DataFrame.to_csv` writes) are not.
+
+    Returns:
+        The column names, targets first, and their values (rows, columns), missing and infinite
+        cells as NaN.
+
+    Raises:
+        InputError: a cell of a picked column is text; names the column, the first row, the text.
+    """
+    requested = dict.fromkeys((*settings.targets, *(settings.features or ())))
+    names = list(requested)
+    if settings.features is None:
+        names += [name for name in frame.columns if name not in requested and name != settings.time]
+    picked: dict[str, NDArray[np.float64]] = {}
+    for name in names:
+        numbers, bad = _to_numbers(frame[name])  # (rows,) each
+        if name not in requested:
+            unnamed = name == "" or name.startswith("Unnamed: ")
+            if unnamed or bad.sum() > np.isfinite(numbers).sum():
+                continue
+        if bad.any():
+            row = int(bad.argmax())
+            raise InputError(
+                f"{source}: column {name!r}, row {row}: expected a number, received "
+                f"{shown(frame[name].iloc[row])} ({bad.sum()} such cells): mend it, or list the "
+                "columns to use in features"
+            )
+        picked[name] = numbers
+    values = np.column_stack(list(picked.values()))  # (rows, columns)
+    values[np.isinf(values)] = np.nan
+    return tuple(picked), values
+
+
+def _to_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the numbers, NaN where there is none, and where a cell holds something else."""
+    kind = column.dtype.kind
+    if kind in "biuf":
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)  # (rows,)
+        return numbers, np.zeros(len(column), np.bool_)
+    present = column.notna().to_numpy(np.bool_)
+    if kind in "mMc":
+        return np.full(len(column), np.nan), present
+    column = column.astype(object)
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    except TypeError:  # lists and other objects, which coerce does not cover
+        return np.full(len(column), np.nan), present
+    bad = np.isnan(numbers) & present
+    bad[bad] = column[bad].map(lambda cell: str(cell).strip() != "").to_numpy(np.bool_)
+    return numbers, bad
+
+
+def read_times(column: "pd.Series[Any]", source: str) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Turn a column of timestamps or of their texts into instants.
+
+    Texts are read as ISO 8601, else in the format of the first one, else with the day first: the
+    first of these that reads every row.
+
+    Returns:
+        The instants (rows,), in UTC where the column has UTC offsets and naive where not, and the
+        same as wall-clock times (rows,), always naive, by which days and months are told.
+
+    Raises:
+        InputError: a timestamp is missing, cannot be read, or has no offset where others have.
+    """
+    where = f"{source}: column {column.name!r}"
+    missing = column.isna().to_numpy(np.bool_)
+    if missing.any():
+        raise InputError(
+            f"{where}, row {missing.argmax()}: no timestamp ({missing.sum()} such rows): "
+            "give every row a timestamp or remove the row"
+        )
+    if column.dtype.kind in "biufcm":
+        raise InputError(
+            f"{where}, row 0: expected a timestamp such as 2024-01-31 06:00, received the number "
+            f"{column.iloc[0]!s}: write timestamps, or leave [data] time out"
+        )
+    wall = None
+    parsed = column if column.dtype.kind == "M" else _parse(column, where)
+    if parsed is None:  # several offsets in one column, as summer time brings them
+        parsed, wall = _parse_offsets(column.astype(str), where)
+    times = pd.DatetimeIndex(parsed)
+    if times.tz is None:
+        return times, times
+    return times.tz_convert("UTC"), times.tz_localize(None) if wall is None else wall
+
+
+def _parse(column: "pd.Series[Any]", where: str) -> "pd.Series[pd.Timestamp] | None":
+    """Return the timestamps, or None where their UTC offsets differ from row to row."""
+    fewest: NDArray[np.bool_] | None = None
+    for day_first, style in ((False, "ISO8601"), (False, None), (True, None)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a format that cannot be guessed is an error below
+                parsed = pd.to_datetime(column, errors="coerce", format=style, dayfirst=day_first)
+        except ValueError:
+            return None
+        failed = parsed.isna().to_numpy(np.bool_)
+        if not failed.any():
+            return parsed
+        if fewest is None or failed.sum() < fewest.sum():
+            fewest = failed
+    row = 0 if fewest is None else int(fewest.argmax())
+    raise InputError(
+        f"{where}, row {row}: cannot read the timestamp {shown(column.iloc[row])}: "
+        "write timestamps as 2024-01-31 06:00 or 2024-01-31T06:00+01:00"
+    )
+
+
+def _parse_offsets(
+    texts: "pd.Series[str]", where: str
+) -> "tuple[pd.Series[pd.Timestamp], pd.DatetimeIndex]":
+    with_offset = texts.str.contains(_OFFSET_AFTER_TIME, regex=True).to_numpy(np.bool_)
+    if not with_offset.all():
+        row = int((~with_offset).argmax())
+        raise InputError(
+            f"{where}, row {row}: {shown(texts.iloc[row])} has no UTC offset, while other rows "
+            "have: give every timestamp an offset, or none"
+        )
+    utc = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+    failed = utc.isna().to_numpy(np.bool_)
+    if failed.any():
+        row = int(failed.argmax())
+        raise InputError(f"{where}, row {row}: cannot read the timestamp {shown(texts.iloc[row])}")
+    wall = pd.to_datetime(texts.str.replace(_OFFSET, "", regex=True), format="ISO8601")
+    return utc, pd.DatetimeIndex(wall)
+
+
+def shown(value: object) -> str:
+    """Show a received value in quotes, on one line and not longer than a message can bear."""
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def listed(names: Iterable[str]) -> str:
+    """List names in quotes on one line, the first twenty of them."""
+    quoted = [repr(name) for name in names]
+    more = f" and {len(quoted) - 20} more" if len(quoted) > 20 else ""
+    return ", ".join(quoted[:20]) + more
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,113 @@
+"""What the user may choose about data, splits and training, validated when it is made."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+Fill = Literal["none", "forward", "interpolate"]
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+Metric = Literal["mse", "mae", "rmse"]
+Integer = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Share = Annotated[Number, Field(gt=0, lt=1)]
+Rows = Annotated[Integer, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section of a study file: frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataSettings(Section):
+    """Where the series comes from and what is forecast from it.
+
+    `path` names a CSV or Parquet file (None when a DataFrame is passed from Python). `time` names the
+    column of timestamps; None means equidistant rows without timestamps. `features` are the input
+    columns, None for every numeric column; targets are always inputs too. `horizon` and `stride` count
+    rows: how many steps are forecast, and how far apart two windows' first targets lie. `fill` says
+    what becomes of missing cells and missing timestamps: "none" refuses them, "forward" repeats the
+    last value, "interpolate" draws a line, and a number stands in for every one of them.
+    `season` is the period of the seasonal naive forecast in rows, None to find it in the training rows.
+    """
+
+    path: str | None = None
+    time: str | None = None
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    features: tuple[str, ...] | None = None
+    horizon: Annotated[Integer, Field(ge=1)] = 1
+    stride: Annotated[Integer, Field(ge=1)] = 1
+    fill: Fill | Number = "none"
+    season: Annotated[Integer, Field(ge=1)] | None = None
+
+
+class SplitSettings(Section):
+    """How the rows are divided in time: train, then validation, then test.
+
+    Either `train`, `validation` and `test`, each a share of all rows (a float below 1) or a number of
+    rows (an integer), all of the same kind; rows left over at the end stay unused. Or dates:
+    `validation_from` and `test_from` are the first timestamps of their parts and `test_until` the first
+    timestamp after the test part (None for the end of the data). `gap` rows are left out between parts.
+    """
+
+    train: Share | Rows | None = None
+    validation: Share | Rows | None = None
+    test: Share | Rows | None = None
+    validation_from: str | None = None
+    test_from: str | None = None
+    test_until: str | None = None
+    gap: Annotated[Integer, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "SplitSettings":
+        sizes = (self.train, self.validation, self.test)
+        dates = (self.validation_from, self.test_from)
+        if any(date is not None for date in (*dates, self.test_until)):
+            if any(size is not None for size in sizes):
+                raise ValueError(
+                    "give either train, validation and test, or validation_from and test_from"
+                )
+            if any(date is None for date in dates):
+                raise ValueError("validation_from and test_from must be given together")
+        elif any(size is not None for size in sizes):
+            if any(size is None for size in sizes):
+                raise ValueError("train, validation and test must be given together")
+            if len({type(size) for size in sizes}) > 1:
+                raise ValueError("train, validation and test must be all shares or all rows")
+            if isinstance(self.train, float) and sum(s for s in sizes if s is not None) > 1 + 1e-9:
+                raise ValueError("train, validation and test add up to more than 1")
+        return self
+
+    @property
+    def by_date(self) -> bool:
+        """Whether the parts are given by dates."""
+        return self.validation_from is not None
+
+    @property
+    def sizes(self) -> tuple[float | int, float | int, float | int]:
+        """Train, validation and test as given, or the default shares (0.7, 0.15, 0.15)."""
+        if self.train is None or self.validation is None or self.test is None:
+            return (0.7, 0.15, 0.15)
+        return (self.train, self.validation, self.test)
+
+
+class TrainingSettings(Section):
+    """How every trial trains.
+
+    `epochs` is the most a trial may train for and `patience` the number of epochs without a better
+    validation `metric` after which it stops. `loss` is what the optimiser minimises. `optimizer` is used
+    where the search space names none. `clip_norm` bounds the gradient's global norm (None for no bound).
+    `schedule` moves the learning rate from epoch to epoch: "constant"; "plateau" multiplies it by
+    `schedule_factor` after `schedule_patience` epochs without a better validation metric; "cosine" and
+    "exponential" fall towards `schedule_factor` times the first rate over `epochs`.
+    """
+
+    epochs: Annotated[Integer, Field(ge=1)] = 30
+    patience: Annotated[Integer, Field(ge=1)] = 6
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    metric: Metric = "mse"
+    optimizer: Optimizer = "adam"
+    clip_norm: Annotated[Number, Field(gt=0)] | None = 1.0
+    schedule: Literal["constant", "plateau", "cosine", "exponential"] = "plateau"
+    schedule_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
+    schedule_patience: Annotated[Integer, Field(ge=1)] = 2

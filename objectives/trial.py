@@ -1,0 +1,136 @@
+"""What happens inside a trial process: one network built, trained and judged; or the winner refitted.
+
+Importing this module imports TensorFlow; the forkserver does so once, for every trial to come.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from objectives.hyperparameters import Hyperparameters
+from objectives.messages import (
+    Epoch,
+    ForecastTask,
+    RefitOutcome,
+    RefitRequest,
+    TrialOutcome,
+    TrialRequest,
+)
+from objectives.network import build_deployable, build_network
+from objectives.scaling import Scaling, fit_scaling
+from objectives.split import target_hash
+from objectives.training import WindowTrainer, replay, train
+
+
+def use_one_thread() -> None:
+    """Keep TensorFlow to one thread; must come before it computes anything.
+
+    One trial a core beats several threads for one trial, and sums are added in one order.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOutcome:
+    """Train one network and keep the weights of its best epoch.
+
+    Args:
+        request: what to train.
+        go_on: called after each epoch; False ends the training there.
+
+    Raises:
+        DivergedError: the loss or the metric is no longer finite.
+    """
+    started = time.perf_counter()
+    task = request.task
+    values = task.load_rows()
+    training_rows = values[: task.split.train.end]
+    scaling = fit_scaling(request.hyperparameters.scaling, training_rows)
+    trainer = _trainer(task, request.hyperparameters, scaling, values, request.seed)
+    deviation = fit_scaling("standard", training_rows[:, : task.targets]).scale
+    built = time.perf_counter()
+    trained = train(
+        trainer,
+        (task.split.train.origins, task.split.validation.origins),
+        scaling.scale[: task.targets] / deviation,
+        task.training,
+        go_on,
+    )
+    return TrialOutcome(
+        epochs=trained.epochs,
+        best_epoch=trained.best_epoch,
+        stopped=trained.stopped,
+        weights=trained.weights,
+        parameters=trainer.network.count_params(),
+        target_hash=target_hash(task.split.validation, task.split.horizon),
+        seconds={"build": built - started, "train": time.perf_counter() - built},
+    )
+
+
+def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome:
+    """Replay the winner's training on train+validation, save both models, and forecast the test set.
+
+    The refitted model is saved before anything is forecast with it. `go_on` is not asked: a refit has no
+    validation metric to report.
+    """
+    del go_on
+    task, hyperparameters = request.task, request.hyperparameters
+    values = task.load_rows()
+    before = fit_scaling(hyperparameters.scaling, values[: task.split.train.end])
+    train_only = _trainer(task, hyperparameters, before, values, request.seed)
+    train_only.network.set_weights(request.weights)
+    _save(request, train_only, before, "model_train_only.keras")
+    started = time.perf_counter()
+    more = task.split.train_and_validation()
+    after = fit_scaling(hyperparameters.scaling, values[: more.end])
+    refitted = _trainer(task, hyperparameters, after, values, request.seed)
+    passes = replay(refitted, more.origins, request.path)
+    seconds = time.perf_counter() - started
+    _save(request, refitted, after, "model.keras")
+    split = task.split
+    return RefitOutcome(
+        validation=before.invert(train_only.forecast(split.validation.origins)),
+        test_train_only=before.invert(train_only.forecast(split.test.origins)),
+        test=after.invert(refitted.forecast(split.test.origins)),
+        passes=passes,
+        updates=sum(updates for _, updates in request.path),
+        seconds=seconds,
+    )
+
+
+def _trainer(
+    task: ForecastTask,
+    hyperparameters: Hyperparameters,
+    scaling: Scaling,
+    values: NDArray[np.float64],
+    seed: int,
+) -> WindowTrainer:
+    keras.utils.set_random_seed(seed % 2**32)
+    network = build_network(
+        hyperparameters, values.shape[1], task.targets, task.split.horizon, fused=_on_cpu()
+    )
+    return WindowTrainer(network, scaling.apply(values), hyperparameters, task.training, seed)
+
+
+def _on_cpu() -> bool:
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _save(request: RefitRequest, trainer: WindowTrainer, scaling: Scaling, name: str) -> Path:
+    """Write a deployable model under a temporary name, then give it its own."""
+    model = build_deployable(
+        request.hyperparameters,
+        trainer.network.get_weights(),
+        scaling,
+        request.task.targets,
+        request.task.split.horizon,
+    )
+    path = request.directory / name
+    unfinished = path.with_name(f"unfinished_{name}")
+    model.save(unfinished)
+    return unfinished.replace(path)

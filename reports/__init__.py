@@ -1,0 +1,1 @@
+"""What a finished study leaves behind: numbers, plots and pages."""

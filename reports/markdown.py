@@ -1,0 +1,159 @@
+"""report.md: the page that a reader opens first, the verdict at its top."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reports.contents import ForecastScores, StudyReport
+from reports.numbers import trial_counts
+from reports.verdict import verdict
+from reports.wording import (
+    baseline_label,
+    counted,
+    duration,
+    number,
+    setting,
+    several_targets,
+    unit_name,
+)
+
+COMMAND = "command"
+MOST_STEPS = 12
+
+
+def report_markdown(report: StudyReport, figures: Mapping[str, str]) -> str:
+    """Lay the report out as a Markdown page.
+
+    Args:
+        report: The finished study. The fact named "command", where there is one, is shown as the
+            command that runs the study again.
+        figures: Paths of the plots by name, relative to the page; a plot that is missing here is
+            left out.
+
+    Returns:
+        The page's text.
+    """
+    sections = [
+        _top(report, figures),
+        _test_scores(report),
+        _steps(report),
+        _winner(report, figures),
+        _search(report, figures),
+        _facts(report),
+        _files(report),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _top(report: StudyReport, figures: Mapping[str, str]) -> str:
+    alt = "Forecasts on the test set against the truth and the naive forecasts"
+    lines = [f"# {report.study.name}", f"**{verdict(report)}**"]
+    return "\n\n".join(lines + _figure(figures, "forecasts", alt))
+
+
+def _test_scores(report: StudyReport) -> str:
+    rows = [
+        ("**refitted model**", report.test),
+        ("winner before the refit (train only)", report.train_only),
+        *((baseline_label(name), scores) for name, scores in report.baselines.items()),
+    ]
+    heads = ["Forecast", "RMSE", "MAE", "R²", "MASE", "RMSE, std.", "MAE, std.", "MSE, std."]
+    table = _table(heads, [[name, *_score_cells(scores)] for name, scores in rows])
+    validation = report.validation.standardised.overall
+    note = (
+        "RMSE and MAE are in data units; “std.” columns divide each target by its deviation over "
+        "the training rows. For comparison, the winner's RMSE on validation was "
+        f"{number(validation.get('rmse'))} (std.): it was chosen for that figure, so only the test "
+        "columns are unbiased."
+    )
+    return f"## Scores on the test set\n\n{table}\n\n{note}"
+
+
+def _score_cells(scores: ForecastScores) -> list[str]:
+    data, standardised = scores.data_units.overall, scores.standardised.overall
+    cells = [number(data.get(name)) for name in ("rmse", "mae", "r2", "mase")]
+    return cells + [number(standardised.get(name)) for name in ("rmse", "mae", "mse")]
+
+
+def _steps(report: StudyReport) -> str:
+    """Show RMSE by step; of a long horizon about a dozen steps, its first and last among them."""
+    forecasts = {"refitted model": report.test, **report.baselines}
+    steps = {name: _step_figures(report, scores) for name, scores in forecasts.items()}
+    horizon = len(steps["refitted model"])
+    if horizon < 2:
+        return ""
+    shown = _spread_steps(horizon)
+    rows = [
+        [str(step), *(number(v[step - 1]) if len(v) == horizon else "" for v in steps.values())]
+        for step in shown
+    ]
+    table = _table(["Step", *map(baseline_label, steps)], rows)
+    return f"## RMSE by forecast step ({unit_name(report)})\n\n{table}"
+
+
+def _step_figures(report: StudyReport, scores: ForecastScores) -> Sequence[float]:
+    unit = scores.standardised if several_targets(report) else scores.data_units
+    return unit.per_step.get("rmse", ())
+
+
+def _spread_steps(horizon: int) -> list[int]:
+    if horizon <= MOST_STEPS:
+        return list(range(1, horizon + 1))
+    apart = (horizon - 1) / (MOST_STEPS - 1)
+    return [1 + round(index * apart) for index in range(MOST_STEPS)]
+
+
+def _winner(report: StudyReport, figures: Mapping[str, str]) -> str:
+    winner, refit = report.winner, report.refit
+    table = _table(
+        ["Hyperparameter", "Value"],
+        [[f"`{name}`", setting(value)] for name, value in winner.params.items()],
+    )
+    lines = [
+        f"## The winner: trial {winner.trial}",
+        f"Validation {report.metric} {number(winner.value)}.",
+        table,
+        f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} epochs, "
+        f"{counted(refit.updates, 'update')}, {duration(refit.seconds)}.",
+    ]
+    alt = "Training loss and validation metric of the winner by epoch"
+    return "\n\n".join(lines + _figure(figures, "loss_curves", alt))
+
+
+def _search(report: StudyReport, figures: Mapping[str, str]) -> str:
+    counts = trial_counts(report.study)
+    states = ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed"))
+    search, total = (duration(report.seconds.get(name)) for name in ("search", "total"))
+    text = f"{counted(counts['total'], 'trial')}: {states}. Search {search}, in total {total}."
+    alt = "Validation metric of every trial in order"
+    return "\n\n".join(["## The search", text, *_figure(figures, "history", alt)])
+
+
+def _facts(report: StudyReport) -> str:
+    """List how the data were kept apart: what makes the figures above worth believing."""
+    facts = [f"- **{name}**: {text}" for name, text in report.facts.items() if name != COMMAND]
+    if not facts:
+        return ""
+    return "\n".join(["## How validation and test are kept honest", "", *facts])
+
+
+def _files(report: StudyReport) -> str:
+    lines = [
+        "## Files",
+        _table(["What", "Where"], [[n, f"`{p}`"] for n, p in report.paths.items()]),
+    ]
+    if COMMAND in report.facts:
+        lines.append(f"Run it again:\n\n```sh\n{report.facts[COMMAND]}\n```")
+    return "\n\n".join(lines)
+
+
+def _figure(figures: Mapping[str, str], name: str, alt: str) -> list[str]:
+    return [f"![{alt}]({figures[name]})"] if name in figures else []
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table, its first column to the left and the others to the right."""
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in [heads, rule, *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

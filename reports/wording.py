@@ -1,0 +1,71 @@
+"""How figures, shares and names are put into words, the same in every format of the report."""
+
+import math
+from typing import Any
+
+from reports.contents import StudyReport
+
+NO_FIGURE = "-"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write `value` with `digits` significant digits, a hyphen where there is no finite figure."""
+    if value is None or not math.isfinite(value):
+        return NO_FIGURE
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if not -5 < magnitude < 7:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{max(0, digits - 1 - magnitude)}f}"
+
+
+def percent(share: float) -> str:
+    """Write the size of `share` (0.23 for 23 %), finer the smaller it is, without its sign."""
+    size = abs(share) * 100
+    if size < 0.05:
+        return "less than 0.1 %"
+    return f"{size:.0f} %" if size >= 9.95 else f"{size:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a stretch of time in the two largest units that it fills."""
+    if seconds is None or not math.isfinite(seconds):
+        return NO_FIGURE
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def setting(value: Any) -> str:
+    """Write the value of a hyperparameter; report.json keeps every digit of it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def baseline_label(name: str) -> str:
+    """Give a baseline's name to the reader: "seasonal_naive" is "seasonal naive"."""
+    return name.replace("_", " ")
+
+
+def listed(names: list[str]) -> str:
+    """Join names as a sentence does: "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun in the right number: "1 trial", "2 trials"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def several_targets(report: StudyReport) -> bool:
+    """Say whether targets of unlike units share a score, so that only standardised ones compare."""
+    return len(report.forecasts.targets) > 1
+
+
+def unit_name(report: StudyReport) -> str:
+    """Name the units that comparisons are made in: the data's for one target alone."""
+    return "standardised units" if several_targets(report) else "data units"

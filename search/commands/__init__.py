@@ -1,0 +1,1 @@
+"""One file for each command; each returns an exit code."""

@@ -1,0 +1,1 @@
+"""Data and study files that are carried inside the package."""

@@ -1,0 +1,88 @@
+"""From a study file and a table to what every trial shares, checked before anything is trained."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from objectives.dataset import Dataset, dataset_from_frame, read_dataset
+from objectives.errors import InputError
+from objectives.messages import ForecastTask
+from objectives.season import find_season
+from objectives.split import Part, Split, cut, target_hash
+from search.study import Study
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A data set cut for a study; `season` is the seasonal naive forecast's period in rows."""
+
+    dataset: Dataset
+    split: Split
+    season: int
+    target_hash: str
+
+    def dates(self, part: Part) -> str:
+        """The first and last timestamp of a part's targets, or its rows where there are none."""
+        times = self.dataset.times
+        if times is None:
+            return f"rows {part.first} to {part.end - 1}"
+        return f"{times[part.first]} to {times[part.end - 1]}"
+
+    def label(self, row: int) -> str:
+        """A row's timestamp, or its number."""
+        times = self.dataset.times
+        return str(row) if times is None else times[row].isoformat()
+
+
+def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
+    """Read and check the data, and cut them.
+
+    Raises:
+        InputError: anything about the data or the split that cannot be.
+    """
+    if frame is not None:
+        dataset = dataset_from_frame(frame, study.data)
+    elif study.data.path is None:
+        raise InputError("[data] path: name a CSV or Parquet file, or pass a DataFrame")
+    else:
+        dataset = read_dataset(study.data)
+    longest = study.space.largest_timesteps
+    split = cut(len(dataset.values), study.split, study.data, longest, dataset.times)
+    training_targets = dataset.values[: split.train.end, : len(dataset.targets)]
+    season = find_season(training_targets, dataset.step, study.data.season, dataset.frequency)
+    return Preparation(dataset, split, season, target_hash(split.validation, split.horizon))
+
+
+def make_directory(directory: Path) -> None:
+    """Make the folder of a study, and find out now whether files can be written there.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"[output] directory: cannot write to {directory}: {error.strerror}; choose another "
+            "with --out"
+        ) from None
+
+
+def share_rows(preparation: Preparation, study: Study) -> ForecastTask:
+    """Write the rows where every trial can map them into its memory."""
+    path = study.directory / f"rows_{preparation.dataset.fingerprint[:16]}.npy"
+    if not path.exists():
+        unfinished = path.with_suffix(".unfinished.npy")
+        np.save(unfinished, preparation.dataset.values, allow_pickle=False)
+        unfinished.replace(path)
+    return ForecastTask(
+        rows=path.resolve(),
+        targets=len(preparation.dataset.targets),
+        split=preparation.split,
+        training=study.training,
+    )

@@ -1,0 +1,63 @@
+"""The whole main job: data, search, refit, test, report, saved model."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+
+import pandas as pd
+from joblib.externals.loky import get_reusable_executor
+
+from objectives.errors import InputError
+from reports.writing import write_report
+from search.finishing import make_report, no_winner, refit_winner, write_metadata
+from search.preparation import make_directory, prepare, share_rows
+from search.result import StudyResult
+from search.samplers import check_sampler
+from search.searching import Progress, open_study, search
+from search.study import Study
+from search.worker import on_stale_trial
+from storage.database import Heartbeat, open_storage
+from storage.records import record_of_study
+
+
+def run_study(
+    study: Study,
+    frame: pd.DataFrame | None = None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> StudyResult:
+    """Create a study or go on with it, until it has its trials, its winner and its report.
+
+    Args:
+        study: what is wanted.
+        frame: the table, where it is not read from [data] path.
+        watch: called about twice a second while the search runs.
+
+    Returns:
+        The winner, its scores and histories, and the model.
+
+    Raises:
+        InputError: the data, the study or its place cannot be used, or no trial was completed.
+        storage.errors.StorageError: the database cannot be used.
+        SearchInterruptedError: on Ctrl-C; run the same study again to go on.
+    """
+    started = time.perf_counter()
+    check_sampler(study.study.sampler)
+    preparation = prepare(study, frame)
+    make_directory(study.directory)
+    storage = open_storage(study.storage_url, heartbeat=Heartbeat(on_stale=on_stale_trial))
+    found = open_study(storage, study, preparation)
+    task = share_rows(preparation, study)
+    try:
+        search(study, found, study.storage_url, task, preparation.target_hash, watch)
+        record = record_of_study(found)
+        if record.best is None:
+            raise InputError(no_winner(record))
+        outcome = refit_winner(study, task, record.best)
+    finally:
+        with suppress(BrokenProcessPool):
+            get_reusable_executor(timeout=None).shutdown(wait=True)
+    write_metadata(study, preparation, record.best)
+    report = make_report(study, preparation, record, outcome, started)
+    write_report(report, study.directory)
+    return StudyResult(report, study.directory)

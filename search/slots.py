@@ -1,0 +1,63 @@
+"""Slots: the trials a study asked for, each run once however often its worker dies.
+
+A trial that is lost is tried again as a new Optuna trial that bears its slot, so that its seed and the
+draws of every later trial are those of an undisturbed study.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+MOST_RETRIES = 2
+
+
+def slot_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+    """The trial's place among the trials asked for, from 0; a retry has that of its original."""
+    if "slot" in trial.user_attrs:
+        return int(trial.user_attrs["slot"])
+    earlier = (t for t in trials if t.number < trial.number)
+    return trial.number - sum("retry_of" in other.user_attrs for other in earlier)
+
+
+def seed_of(study_seed: int, slot: int, purpose: Literal["training", "sampling"]) -> int:
+    """The seed of everything random in one trial; sampling has a stream apart from training's."""
+    entropy = [study_seed, slot, ("training", "sampling").index(purpose)]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def replaced(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Numbers of the trials that a retry stands for."""
+    return {t.user_attrs["retry_of"] for t in trials if "retry_of" in t.user_attrs}
+
+
+def slots_left(trials: Sequence[FrozenTrial], total: int) -> int:
+    """How many trials may still be begun: those that wait, and those not yet created."""
+    gone = replaced(trials)
+    counted = [trial for trial in trials if trial.number not in gone]
+    waiting = sum(trial.state == TrialState.WAITING for trial in counted)
+    return waiting + max(0, total - len(counted))
+
+
+def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> bool:
+    """Queue a trial that came to no result once more.
+
+    Args:
+        study: the trial's.
+        trial: the trial, running or just failed.
+        lost: whether this counts as one of its tries; an interruption by the user does not.
+
+    Returns:
+        False where it has been queued before or has no try left.
+    """
+    trials = study.get_trials(deepcopy=False)
+    tries = int(trial.user_attrs.get("tries", 1)) + lost
+    if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
+        return False
+    study.enqueue_trial(
+        trial.params,
+        user_attrs={"slot": slot_of(trial, trials), "retry_of": trial.number, "tries": tries},
+    )
+    return True

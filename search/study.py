@@ -1,0 +1,206 @@
+"""The study file: everything a user decides, validated in one place."""
+
+import difflib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from objectives.errors import InputError
+from objectives.pruning import PrunerName
+from objectives.settings import (
+    DataSettings,
+    Integer,
+    Number,
+    Section,
+    SplitSettings,
+    TrainingSettings,
+)
+from objectives.space import SearchSpace, check_point
+
+SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
+STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
+
+
+class StudySettings(Section):
+    """How the search goes.
+
+    `name` identifies the study in its database, which `storage` names as a URL (None: the environment
+    variable LSTM_SEARCH_STORAGE, else a SQLite file in the output directory). `trials` is the total
+    the study shall reach; after `timeout` seconds no trial is begun. `workers` trials run at once
+    (None: one per core). `seed` decides every random number. `enqueue` lists points to try first.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "study"
+    storage: str | None = None
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "median"
+    trials: Annotated[Integer, Field(ge=1)] = 30
+    timeout: Annotated[Number, Field(gt=0)] | None = None
+    workers: Annotated[Integer, Field(ge=1)] | None = None
+    seed: Annotated[Integer, Field(ge=0)] = 0
+    enqueue: tuple[dict[str, Any], ...] = ()
+
+
+class OutputSettings(Section):
+    """Where files go: `directory` holds one folder for each study, and the SQLite database."""
+
+    directory: str = "runs"
+
+
+class Study(Section):
+    """A whole study file; its sections are explained in their own classes."""
+
+    data: DataSettings
+    split: SplitSettings = SplitSettings()
+    space: SearchSpace = SearchSpace()
+    study: StudySettings = StudySettings()
+    training: TrainingSettings = TrainingSettings()
+    output: OutputSettings = OutputSettings()
+
+    @model_validator(mode="after")
+    def _enqueued_points_fit(self) -> "Study":
+        for point in self.study.enqueue:
+            check_point(point, self.space)
+        if len(self.study.enqueue) > self.study.trials:
+            raise ValueError(
+                f"[study] enqueue lists {len(self.study.enqueue)} points, but trials is "
+                f"{self.study.trials}: raise trials or list fewer"
+            )
+        if self.study.sampler == "grid" and self.space.size() is None:
+            raise ValueError(
+                "[study] sampler grid needs a finite space: give every range in [space] a step"
+            )
+        return self
+
+    @property
+    def directory(self) -> Path:
+        """The folder of this study's files."""
+        return Path(self.output.directory) / self.study.name
+
+    @property
+    def storage_url(self) -> str:
+        """The database to use, as given, from the environment, or a SQLite file beside the studies."""
+        given = self.study.storage or os.environ.get(STORAGE_VARIABLE)
+        return given or f"sqlite:///{Path(self.output.directory) / 'studies.db'}"
+
+    @property
+    def trials(self) -> int:
+        """The total number of trials: what was asked for, or all a grid has."""
+        size = self.space.size() if self.study.sampler == "grid" else None
+        return self.study.trials if size is None else min(size, self.study.trials)
+
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share to be one study: all but names, places and budgets."""
+        sections = self.model_dump(mode="json")
+        del sections["output"], sections["data"]["path"]
+        for budget in ("name", "storage", "trials", "timeout", "workers", "enqueue"):
+            del sections["study"][budget]
+        return sections
+
+
+def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> Study:
+    """Read a study file and lay the command line's choices over it.
+
+    Args:
+        path: a TOML file. A relative [data] path is taken from its folder. Without a name the study
+            is called after the file.
+        changes: section → key → value, stronger than the file.
+
+    Raises:
+        InputError: no such file, not TOML, or a key or value that cannot be.
+    """
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such study file; make one with `lstm-search init`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a study file: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    data = sections.get("data")
+    if isinstance(data, dict) and isinstance(data.get("path"), str):
+        data["path"] = str(path.parent / data["path"])
+    for section, values in (changes or {}).items():
+        found = sections.setdefault(section, {})
+        if isinstance(found, dict):
+            found.update(values)
+    named = sections.setdefault("study", {})
+    if isinstance(named, dict):
+        named.setdefault("name", path.stem)
+    return make_study(sections, str(path))
+
+
+def make_study(sections: dict[str, Any], source: str) -> Study:
+    """Validate sections read from `source`.
+
+    Raises:
+        InputError: one line naming the section, the key, what was received and what is allowed.
+    """
+    try:
+        return Study.model_validate(sections)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_error(error)}") from None
+
+
+def _first_error(error: ValidationError) -> str:
+    """The most telling of pydantic's errors as one line."""
+    details = error.errors(include_url=False)
+    first = details[0]["loc"][:2]
+    about = max((d for d in details if d["loc"][:2] == first), key=_telling)
+    location = [str(part) for part in about["loc"] if _is_key(str(part))]
+    where = f"[{location[0]}]" + (f" {'.'.join(location[1:])}" if location[1:] else "")
+    if not location:
+        where = ""
+    if about["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_alternatives(about)}"
+    if about["type"] == "missing":
+        return f"{where}: this key is missing; it must be given"
+    message = about["msg"].removeprefix("Value error, ")
+    received = "" if "eceived" in message or not location else f". Received: {_shown(about)}"
+    return f"{where}: {message}{received}".removeprefix(": ")
+
+
+def _telling(about: ErrorDetails) -> tuple[bool, int]:
+    """Prefer, among the branches of a union, the one that the user's value was meant for."""
+    value, kind = about["input"], about["type"]
+    meant = not (
+        (kind in ("model_type", "tuple_type", "dict_type", "string_type"))
+        or (kind.startswith(("int", "float", "bool", "literal")) and isinstance(value, dict | list))
+    )
+    return meant, len(about["loc"])
+
+
+def _is_key(part: str) -> bool:
+    """Whether a part of pydantic's location is the user's, and not the name of a union's branch."""
+    return (
+        part.isidentifier()
+        and part not in ("int", "float", "bool", "str", "constrained")
+        and (part[0].islower() and not part.startswith("function"))
+    )
+
+
+def _alternatives(about: ErrorDetails) -> str:
+    path = [str(part) for part in about["loc"][:-1]]
+    model: Any = Study
+    for part in path:
+        model = getattr(model.model_fields.get(part), "annotation", None) if model else None
+    known = (
+        sorted(model.model_fields)
+        if hasattr(model, "model_fields")
+        else ["low", "high", "step", "log"]
+    )
+    close = difflib.get_close_matches(str(about["loc"][-1]), known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (allowed: {', '.join(known)})"
+
+
+def _shown(about: ErrorDetails) -> str:
+    try:
+        return json.dumps(about["input"])
+    except TypeError:
+        return repr(about["input"])

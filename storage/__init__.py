@@ -1,0 +1,1 @@
+"""The relational database: opening it, and studies and trials as plain frozen records."""

@@ -1,0 +1,139 @@
+"""Database URLs: which ones we take, and how one is printed without its password."""
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import StorageError
+
+HIDDEN = "***"
+_SECRET_WORD = "passw|passphrase|pwd|secret|token"
+_SECRET_KEY = re.compile(_SECRET_WORD, re.IGNORECASE)
+_SECRET_PAIR = re.compile(rf"(\w*(?:{_SECRET_WORD})\w*\s*=)[^&]*", re.IGNORECASE)
+
+# What SQLAlchemy is told (its own defaults changed with 2.1), the module, the extra to install.
+_POSTGRESQL = ("postgresql+psycopg", "psycopg", "postgresql")
+_MYSQL = ("mysql+pymysql", "pymysql", "mysql")
+_MARIADB = ("mariadb+pymysql", "pymysql", "mysql")
+_DIALECTS = {
+    "sqlite": ("sqlite", "sqlite3", ""),
+    "sqlite+pysqlite": ("sqlite", "sqlite3", ""),
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
+    "postgresql+psycopg": _POSTGRESQL,
+    "mysql": _MYSQL,
+    "mysql+pymysql": _MYSQL,
+    "mariadb": _MARIADB,
+    "mariadb+pymysql": _MARIADB,
+}
+_EXAMPLES = "sqlite:///studies.db, postgresql://user@host/name or mysql://user@host/name"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A checked database URL with an installed driver.
+
+    `secrets` are the passwords that stood in the query string. They are kept apart because the
+    representation of a SQLAlchemy engine prints the query string as it is.
+    """
+
+    url: URL
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file rather than a server."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def without_secrets(self, text: str) -> str:
+        """Hide every password of this address wherever `text` repeats it."""
+        for secret in filter(None, (self.url.password, *self.secrets.values())):
+            text = text.replace(str(secret), HIDDEN)
+        return text
+
+
+def redacted(url: str) -> str:
+    """Give the URL with its passwords hidden, for printing; it need not be a valid URL.
+
+    Where it is unclear where a password ends (one with an unescaped "@", "/" or "?"), more is
+    hidden rather than less.
+    """
+    scheme, separator, rest = str(url).partition("://")
+    if not separator:
+        scheme, rest = "", scheme
+    # A file's path may hold ":" and "@", which mean nothing there.
+    if not scheme.startswith("sqlite") and "@" in rest:
+        account, _, place = rest.rpartition("@")
+        user, colon, _ = account.lstrip("/").partition(":")
+        rest = f"{user}:{HIDDEN}@{place}" if colon else rest
+    return _SECRET_PAIR.sub(rf"\g<1>{HIDDEN}", f"{scheme}{separator}{rest}")
+
+
+def parse_address(url: str) -> Address:
+    """Check a database URL and import its driver.
+
+    Args:
+        url: As the user typed it, such as "sqlite:///studies.db" or "postgres://me@host/name".
+
+    Raises:
+        StorageError: The URL cannot be read, names a database that we do not take or one that is in
+            memory, or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The parser's own message may quote a piece of the password.
+        raise StorageError(
+            f"the database URL cannot be read; expected {_EXAMPLES}. Received: {redacted(url)}"
+        ) from None
+    if parsed.drivername not in _DIALECTS:
+        raise StorageError(
+            f"unknown kind of database {parsed.drivername!r}; expected {_EXAMPLES}. "
+            f"Received: {redacted(url)}"
+        )
+    drivername, module, extra = _DIALECTS[parsed.drivername]
+    _import_driver(module, extra, parsed.drivername)
+    secrets = {
+        key: value if isinstance(value, str) else value[-1]
+        for key, value in parsed.query.items()
+        if _SECRET_KEY.search(key)
+    }
+    address = Address(parsed.set(drivername=drivername).difference_update_query(secrets), secrets)
+    if address.is_sqlite:
+        _prepare_file(address.url)
+    return address
+
+
+def _import_driver(module: str, extra: str, drivername: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        raise StorageError(
+            f"the driver {module} for {drivername} is not installed: "
+            f"pip install 'lstm-search[{extra}]'"
+        ) from None
+
+
+def _prepare_file(url: URL) -> None:
+    name = url.database or ""
+    if name in ("", ":memory:") or (
+        name.startswith("file:") and (":memory:" in name or url.query.get("mode") == "memory")
+    ):
+        raise StorageError(
+            "a database in memory cannot be shared between worker processes; "
+            f"name a file, such as sqlite:///studies.db. Received: {redacted(str(url))}"
+        )
+    if name.startswith("file:"):
+        return  # SQLite's own URI, whose path is SQLite's to interpret
+    folder = Path(name).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {folder} for the database cannot be made: {error.strerror}"
+        ) from None

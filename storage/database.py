@@ -1,0 +1,179 @@
+"""Opening the database of studies, with settings under which several workers can share it."""
+
+import logging
+import random
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, OptunaError, StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.address import Address, parse_address, redacted
+from storage.errors import StorageError, reason
+
+__all__ = ["Heartbeat", "open_storage", "redacted"]
+
+SQLITE_TIMEOUT = (
+    60  # seconds that a writer waits for the others; Optuna's default of 5 was nearly used up
+)
+CONNECT_TIMEOUT = 8  # seconds until a server that does not answer counts as unreachable
+PATIENCE = 10  # seconds for which opening is tried again while others make the same tables
+
+_logger = logging.getLogger(__name__)
+_entropy = random.SystemRandom()  # a study's own random numbers must not depend on our waits
+
+# Literals instead of bound values, because PostgreSQL compares an enumeration with no other type.
+_SILENT_TRIALS = text(
+    "SELECT trials.trial_id FROM trials"
+    " LEFT JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
+    " WHERE trials.study_id = :study_id AND trials.state = 'RUNNING'"
+    " AND trial_heartbeats.trial_id IS NULL AND trials.datetime_start < :latest"
+)
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """How workers show that they live, and what becomes of the trial of one that does not.
+
+    Attributes:
+        interval_seconds: Seconds from one sign of life to the next.
+        grace_seconds: Seconds without one after which a running trial is declared failed.
+        on_stale: Called with the study and the trial just failed, by the worker that noticed.
+    """
+
+    interval_seconds: int = 60
+    grace_seconds: int = 300
+    on_stale: Callable[[optuna.Study, optuna.trial.FrozenTrial], None] | None = None
+
+
+class _Database(RDBStorage):
+    """Optuna's storage whose heartbeats outlive a database error, and whose copies stay tuned."""
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        _tune(self.engine)
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        # Optuna's thread ends at the first exception, and a living trial would be declared dead.
+        try:
+            super().record_heartbeat(trial_id)
+        except (SQLAlchemyError, OptunaError) as error:
+            _logger.warning(
+                "no sign of life of trial %d could be recorded: %s", trial_id, reason(error)
+            )
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        # Optuna passes over a trial whose worker was killed before its first heartbeat.
+        stale = super()._get_stale_trial_ids(study_id)
+        latest = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=self.grace_period or 0)
+        with self.engine.begin() as connection:
+            silent = connection.execute(_SILENT_TRIALS, {"study_id": study_id, "latest": latest})
+            return stale + [int(row.trial_id) for row in silent]
+
+
+def open_storage(url: str, *, heartbeat: Heartbeat | None = None) -> RDBStorage:
+    """Open the database, making it where it does not exist yet.
+
+    SQLite gets write-ahead logging and transactions that take the write lock when they begin,
+    without which two workers claim one waiting trial. A server gets a small pool whose connections
+    are checked before use. Optuna's messages below warnings are silenced, unless its verbosity has
+    been set to something other than its default.
+
+    Args:
+        url: SQLite file, PostgreSQL or MySQL, such as "sqlite:///studies.db".
+        heartbeat: Signs of life during `study.optimize`; None for none.
+
+    Raises:
+        StorageError: The URL is wrong, the driver is missing, the server does not answer (within
+            about ten seconds), or the file cannot be written or is no database.
+    """
+    address = parse_address(url)
+    if optuna.logging.get_verbosity() == optuna.logging.INFO:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return _opened(address, heartbeat)
+    except (SQLAlchemyError, OptunaError, RuntimeError, TypeError) as error:
+        # A driver answers an option in the URL that it does not know with a TypeError.
+        said = address.without_secrets(reason(error))
+        raise StorageError(f"cannot open the database {redacted(url)}: {said}") from None
+
+
+def _opened(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
+    """Open, and try again where another process was making the same tables."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            storage = _constructed(address, heartbeat)
+            _tune(storage.engine)
+            with storage.engine.begin():  # a file that cannot be written shows it here
+                return storage
+        except (SQLAlchemyError, StorageInternalError) as error:
+            if time.monotonic() > deadline or not _another_was_first(error):
+                raise
+            time.sleep(_entropy.uniform(0.05, 0.3))
+
+
+def _constructed(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
+    # Optuna formats the URL as a template.
+    url = address.url.render_as_string(hide_password=False)
+    template = url.replace("{", "{{").replace("}", "}}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return _Database(
+            template,
+            _engine_settings(address),
+            heartbeat_interval=heartbeat.interval_seconds if heartbeat else None,
+            grace_period=heartbeat.grace_seconds if heartbeat else None,
+            heartbeat_stale_trial_callback=heartbeat.on_stale if heartbeat else None,
+        )
+
+
+def _engine_settings(address: Address) -> dict[str, Any]:
+    name, seconds = (
+        ("timeout", SQLITE_TIMEOUT) if address.is_sqlite else ("connect_timeout", CONNECT_TIMEOUT)
+    )
+    chosen = {} if name in address.url.query else {name: seconds}
+    settings: dict[str, Any] = {"connect_args": {**chosen, **address.secrets}}
+    if not address.is_sqlite:
+        # One connection for the trial and one for its heartbeat; PostgreSQL allows 100 in all.
+        settings |= {"pool_size": 2, "max_overflow": 2, "pool_pre_ping": True}
+    return settings
+
+
+def _another_was_first(error: Exception) -> bool:
+    """Whether another process made the same tables, or the same first row, at the same time."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    said = reason(error)
+    return (
+        isinstance(cause, IntegrityError)
+        or "already exists" in said
+        or "database is locked" in said
+    )
+
+
+def _tune(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+    # Connections made before the listeners are attached would stay without them. Attached earlier,
+    # they would make Optuna wait for itself: its constructor nests two transactions.
+    engine.dispose()
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin_immediate)
+
+
+def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver would begin transactions of its own
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,35 @@
+"""The one error of this room, and how a database's complaint becomes one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
+
+
+class StorageError(RuntimeError):
+    """What the database cannot do for the user, in one line that never contains a password."""
+
+
+def reason(error: BaseException) -> str:
+    """Give what the database itself said, on one line.
+
+    SQLAlchemy adds the statement, its values and a link to its own manual, and Optuna replaces the
+    message by a general one; the user needs neither.
+    """
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    original = getattr(cause, "orig", None) or cause or error
+    return " ".join(str(original).split()) or type(original).__name__
+
+
+@contextmanager
+def database_errors(task: str) -> Iterator[None]:
+    """Turn every database error inside into a `StorageError` that starts with `task`.
+
+    Raises:
+        StorageError: The database refused or could not be reached.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise StorageError(f"{task}: {reason(error)}") from None

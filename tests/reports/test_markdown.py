@@ -1,0 +1,74 @@
+import re
+from dataclasses import replace
+
+from reports.markdown import report_markdown
+from reports.verdict import verdict
+
+FIGURES = {"forecasts": "figures/f.png", "history": "figures/h.png", "loss_curves": "figures/l.png"}
+
+
+def test_the_verdict_comes_before_anything_but_the_title(report_of):
+    report = report_of(3.0, ridge=2.0)
+    title, text, *_ = report_markdown(report, {}).split("\n\n")
+    assert title == "# etth1-ot"
+    assert text == f"**{verdict(report)}**"
+    assert text.startswith("**WORSE")
+
+
+def test_test_scores_stand_beside_every_baseline_and_the_model_before_the_refit(report):
+    rows = [line for line in report_markdown(report, {}).splitlines() if line.startswith("| ")]
+    by_name = {row.split(" | ")[0].strip("| *"): row for row in rows}
+    for name, scores in (
+        ("refitted model", report.test),
+        ("winner before the refit (train only)", report.train_only),
+        ("persistence", report.baselines["persistence"]),
+        ("seasonal naive", report.baselines["seasonal_naive"]),
+        ("ridge", report.baselines["ridge"]),
+    ):
+        assert f"| {scores.data_units.overall['rmse']:.3f} |" in by_name[name]
+        assert f"{scores.standardised.overall['rmse']:.4f}" in by_name[name]
+
+
+def test_a_long_horizon_shows_a_dozen_steps_with_the_first_and_the_last(make_report):
+    page = report_markdown(make_report(horizon=96, windows=60), {})
+    steps = [int(step) for step in re.findall(r"^\| (\d+) \|", page, flags=re.M)]
+    assert (len(steps), steps[0], steps[-1]) == (12, 1, 96)
+    assert steps == sorted(set(steps))
+
+
+def test_one_step_has_no_table_by_step(make_report):
+    assert "by forecast step" not in report_markdown(make_report(horizon=1, windows=60), {})
+
+
+def test_plots_are_embedded_by_the_paths_given(report):
+    page = report_markdown(report, FIGURES)
+    assert re.findall(r"!\[.+\]\((.+)\)", page) == [
+        "figures/f.png",
+        "figures/l.png",
+        "figures/h.png",
+    ]
+    assert "![" not in report_markdown(report, {})
+
+
+def test_winner_refit_trials_facts_paths_and_command_are_told(report):
+    page = report_markdown(report, {})
+    for text in (
+        "The winner: trial 31",
+        "| `learning_rate` | 0.0007342 |",
+        "replayed on train+validation: 14.2 epochs, 1810 updates",
+        "47 trials: 26 complete, 20 pruned, 1 failed. Search 30 min 34 s",
+        "- **Scaling**: fitted on training rows only",
+        "| database | `studies.db` |",
+        "```sh\nlstm-search run study.toml\n```",
+    ):
+        assert text in page
+    assert "**command**" not in page
+
+
+def test_without_a_command_none_is_promised(report):
+    assert "Run it again" not in report_markdown(replace(report, facts={}), {})
+
+
+def test_a_bar_in_a_name_does_not_break_the_table(report):
+    winner = replace(report.winner, params={"output": "a|b"})
+    assert "| `output` | a\\|b |" in report_markdown(replace(report, winner=winner), {})

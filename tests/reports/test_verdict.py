@@ -1,0 +1,80 @@
+import math
+
+import pytest
+
+from reports.verdict import comparisons, headline, verdict
+
+
+def test_a_win_names_the_best_naive_forecast_first_then_the_others(report_of):
+    report = report_of(2.13, persistence=4.26, ridge=2.77)
+    assert verdict(report) == (
+        "Test RMSE 2.13 data units: 23 % lower than the best naive forecast (ridge, 2.77); "
+        "50 % lower than persistence (4.26)."
+    )
+
+
+def test_several_targets_are_compared_in_standardised_units(report_of):
+    text = verdict(report_of(4.25, targets=2, ridge=8.5))
+    assert text.startswith("Test RMSE 0.500 in standardised units: 50 % lower")
+    assert "(ridge, 1.00)" in text
+
+
+@pytest.mark.parametrize("model", [1.97, 1.961])
+def test_a_narrow_win_is_called_level(report_of, model):
+    report = report_of(model, persistence=4.0, ridge=2.0)
+    assert "about level with the best naive forecast (ridge, 2.00)" in verdict(report)
+    assert "lower" in verdict(report)
+    assert headline(report).startswith("About level with")
+
+
+def test_a_clear_win_is_not_called_level(report_of):
+    assert "level" not in verdict(report_of(1.95, ridge=2.0))
+
+
+def test_a_loss_to_any_baseline_comes_first(report_of):
+    report = report_of(3.0, persistence=4.0, ridge=2.0)
+    text = verdict(report)
+    assert text.split()[0] == "WORSE"
+    assert text.startswith("WORSE than ridge: test RMSE 3.00 data units, 50 % higher than ridge")
+    assert "25 % lower than persistence (4.00)" in text
+    assert headline(report).startswith("WORSE than ridge")
+
+
+def test_every_baseline_that_won_is_named(report_of):
+    report = report_of(5.0, persistence=4.0, seasonal_naive=4.5, ridge=2.0)
+    assert verdict(report).startswith("WORSE than ridge, persistence and seasonal naive:")
+
+
+def test_a_narrow_loss_is_a_loss_too(report_of):
+    text = verdict(report_of(2.02, persistence=4.0, ridge=2.0))
+    assert text.split()[0] == "WORSE"
+    assert "about level with ridge (2.00): 1.0 % higher" in text
+
+
+def test_equal_to_a_baseline_is_no_loss(report_of):
+    text = verdict(report_of(2.0, persistence=2.0))
+    assert text.startswith("Test RMSE 2.00 data units: equal to the best naive forecast")
+
+
+def test_a_baseline_without_error_is_lost_to(report_of):
+    assert verdict(report_of(2.0, persistence=0.0)).startswith("WORSE than persistence:")
+
+
+def test_a_model_without_a_finite_score_is_worse(report_of):
+    report = report_of(math.nan, ridge=2.0)
+    assert verdict(report).split()[0] == "WORSE"
+    assert headline(report).split()[0] == "WORSE"
+
+
+def test_a_baseline_without_a_finite_score_decides_nothing(report_of):
+    report = report_of(2.0, seasonal_naive=math.nan, ridge=4.0)
+    assert [comparison.baseline for comparison in comparisons(report)] == ["ridge"]
+
+
+def test_the_share_is_one_of_rmse_not_of_mse(report_of):
+    (comparison,) = comparisons(report_of(1.0, ridge=2.0))
+    assert comparison.change == pytest.approx(-0.5)
+
+
+def test_without_baselines_it_says_so(report_of):
+    assert "no naive forecast to compare" in verdict(report_of(2.0))
