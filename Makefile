@@ -1,0 +1,28 @@
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: run install test lint
+
+run: install
+	$(BIN)/lstm-search run
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed_for_tests: .venv/installed
+	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+lint: .venv/installed_for_tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest

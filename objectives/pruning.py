@@ -1,5 +1,6 @@
 """Pruners by name, and what each is told about a trial of so many epochs."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from optuna.pruners import (
@@ -25,17 +26,19 @@ def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
     its largest resource, since "auto" waits for a complete trial and prunes none until then.
     """
     warm_up = max(1, epochs // 5)
-    median = MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=warm_up)
-    if name == "median":
-        return median
-    if name == "patient-median":
-        return PatientPruner(median, patience=2)
-    if name == "percentile":
-        return PercentilePruner(25.0, n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=warm_up)
-    if name == "successive-halving":
-        return SuccessiveHalvingPruner(min_resource=warm_up, reduction_factor=2)
-    if name == "hyperband":
-        return HyperbandPruner(min_resource=warm_up, max_resource=epochs, reduction_factor=3)
-    if name == "patient":
-        return PatientPruner(None, patience=max(3, epochs // 5))
-    return NopPruner()
+    patience = max(2, epochs // 5)
+    start = {"n_startup_trials": _STARTUP_TRIALS, "n_warmup_steps": warm_up}
+    makers: dict[str, Callable[[], BasePruner]] = {
+        "median": lambda: MedianPruner(**start),
+        "patient-median": lambda: PatientPruner(MedianPruner(**start), patience=patience),
+        "percentile": lambda: PercentilePruner(25.0, **start),
+        "successive-halving": lambda: SuccessiveHalvingPruner(
+            min_resource=warm_up, reduction_factor=2
+        ),
+        "hyperband": lambda: HyperbandPruner(
+            min_resource=warm_up, max_resource=epochs, reduction_factor=3
+        ),
+        "patient": lambda: PatientPruner(None, patience=patience),
+        "none": NopPruner,
+    }
+    return makers[name]()

@@ -43,9 +43,9 @@ def find_season(
     """Find the period that the seasonal naive forecast should use.
 
     Candidates are the natural periods of the time step, and the most prominent peak of the
-    autocorrelation of the first target, differenced (detrended where the differences show none). The one wins
-    whose forecast y[t - period] has the lowest mean absolute error over the standardised targets,
-    all of them judged on the same rows.
+    autocorrelation of the first target, differenced (detrended where the differences show none).
+    The one wins whose forecast y[t - period] has the lowest mean absolute error over the
+    standardised targets, all of them judged on the same rows.
 
     Args:
         values: targets on the training rows only (rows, targets), finite.

@@ -1,6 +1,7 @@
 """Training inside one graph: windows are gathered by index, and an epoch is one call."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,16 @@ _EVALUATION_CELLS = 2_000_000  # 8 MB of float32 windows at once, however many t
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: every epoch, the best one and its weights in the order of the network's."""
+    """A finished training: every epoch, the best one and its weights in the order of the network's.
+
+    `waited` counts the seconds spent in `go_on`, `stopped` says what ended the training.
+    """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
     weights: tuple[NDArray[np.float32], ...]
     stopped: str
+    waited: float
 
 
 class WindowTrainer:
@@ -56,8 +61,15 @@ class WindowTrainer:
         self._optimizer = _optimizer(hyperparameters, settings)
         self._optimizer.build(network.trainable_variables)
         self._generator = np.random.default_rng(seed)
-        self._run = tf.function(self._run_updates)
-        self._measure = tf.function(self._sum_errors)
+        indices, number = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
+        unit = tf.TensorSpec([self._targets], tf.float32)
+        self._run = tf.function(self._run_updates, [indices, number, number])
+        self._measure = tf.function(self._sum_errors, [indices, number, unit])
+
+    def trace(self) -> None:
+        """Build the graphs now, so that what comes later is the time of the steps alone."""
+        self._run.get_concrete_function()
+        self._measure.get_concrete_function()
 
     def updates_an_epoch(self, windows: int) -> int:
         """How many updates pass `windows` once; the last may see a smaller batch."""
@@ -172,7 +184,7 @@ def train(
     epochs: list[Epoch] = []
     best, best_epoch, weights = math.inf, 0, ()
     rate = Schedule(settings, trainer.first_learning_rate)
-    stopped = "epochs"
+    stopped, waited = "epochs", 0.0
     for number in range(1, settings.epochs + 1):
         used = rate.current
         loss = trainer.update(trainer.shuffled(train_origins), 0, updates, used)
@@ -183,13 +195,16 @@ def train(
             best, best_epoch = value, number
             weights = tuple(trainer.network.get_weights())
         rate.advance(value)
-        if not go_on(epochs[-1]):
+        asked = time.perf_counter()
+        wanted = go_on(epochs[-1])
+        waited += time.perf_counter() - asked
+        if not wanted:
             stopped = "asked"
             break
         if number - best_epoch >= settings.patience:
             stopped = "patience"
             break
-    return Training(tuple(epochs), best_epoch, weights, stopped)
+    return Training(tuple(epochs), best_epoch, weights, stopped, waited)
 
 
 def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRatePath) -> float:

@@ -54,6 +54,8 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     trainer = _trainer(task, request.hyperparameters, scaling, values, request.seed)
     deviation = fit_scaling("standard", training_rows[:, : task.targets]).scale
     built = time.perf_counter()
+    trainer.trace()
+    traced = time.perf_counter()
     trained = train(
         trainer,
         (task.split.train.origins, task.split.validation.origins),
@@ -68,7 +70,11 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
         weights=trained.weights,
         parameters=trainer.network.count_params(),
         target_hash=target_hash(task.split.validation, task.split.horizon),
-        seconds={"build": built - started, "train": time.perf_counter() - built},
+        seconds={
+            "build": built - started,
+            "trace": traced - built,
+            "steps": time.perf_counter() - traced - trained.waited,
+        },
     )
 
 

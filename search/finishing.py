@@ -30,7 +30,8 @@ from storage.address import redacted
 from storage.records import StudyRecord, TrialRecord
 
 REFIT_RULE = (
-    "as many optimiser updates as the winner made up to its best epoch, at the learning rates it had"
+    "as many optimiser updates as the winner made up to its best epoch, "
+    "at the learning rates it had then"
 )
 _SAVED = "forecasts.npz"
 

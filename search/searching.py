@@ -2,9 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +63,8 @@ def open_study(storage: RDBStorage, study: Study, preparation: Preparation) -> o
         return found
     for point in study.study.enqueue:
         found.enqueue_trial(point)
-    found.set_metric_names([f"validation {study.training.metric}"])
+    with _experimental():
+        found.set_metric_names([f"validation {study.training.metric}"])
     found.set_user_attr("identity", identity)
     return found
 
@@ -165,9 +168,18 @@ def search(
 
 def _slots_left(found: optuna.Study, study: Study) -> int:
     """How many trials are to be begun, having queued again those whose worker is dead."""
-    fail_stale_trials(found)
+    with _experimental():
+        fail_stale_trials(found)
     requeue_orphans(found)
     return slots_left(found.get_trials(deepcopy=False), study.trials)
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Silence Optuna's notice that a function is experimental; the user did not choose it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 def _time_is_up(order: WorkOrder) -> bool:

@@ -73,6 +73,7 @@ class WorkerName(NamedTuple):
 def work(order: WorkOrder) -> None:
     """Run trials until the study has as many as it asked for, the time is up, or a stop is asked."""
     _write_errors_to(order.study.directory / "logs")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's warnings drown the rest
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     stop = _listen(order.stop)
     worker = WorkerName.mine()

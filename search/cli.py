@@ -1,0 +1,258 @@
+"""The command line: parses and dispatches, nothing else.
+
+Exit codes: 0 done, 1 a mistake of the user's, 2 usage, 3 a bug (with its traceback), 130 interrupted.
+Every command is imported only when it is called, so that help answers at once.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="lstm-search",
+    help="Find the best LSTM for a time series, with a test figure that can be believed.",
+    epilog="Start with `lstm-search run` (an example), or `lstm-search init DATA.csv`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Database URL; else $LSTM_SEARCH_STORAGE, else studies.db under --out.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder of results [runs].", show_default=False)
+]
+NameArgument = Annotated[
+    str, typer.Argument(help="The study's name; `lstm-search list` shows all.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lstm-search {version('lstm-search')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options before a command."""
+
+
+@app.command(
+    epilog="Examples: `lstm-search run` · `lstm-search run study.toml --trials 100 --workers 4` · "
+    "`lstm-search run --data power.csv --target load --time date --horizon 24`"
+)
+def run(
+    study: Annotated[
+        Path | None,
+        typer.Argument(help="Study file (TOML). Without it and --data: the embedded example."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="CSV or Parquet file of the series.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Column to forecast; repeat for several.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Rows to forecast ahead.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Total trials the study shall reach.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which no trial is begun.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
+    ] = None,
+    storage: StorageOption = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+    out: OutOption = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(help="""A point to try first, as JSON: '{"units": 64}'; repeat for more."""),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Search, retrain the winner, test it once, report and save it; or go on where it stopped."""
+    changes: dict[str, dict[str, Any]] = {
+        "data": {
+            "path": None if data is None else str(data),
+            "targets": target or None,
+            "time": time,
+            "horizon": horizon,
+        },
+        "study": {
+            "trials": trials,
+            "timeout": timeout,
+            "workers": workers,
+            "storage": storage,
+            "name": name,
+            "seed": seed,
+        },
+        "output": {"directory": None if out is None else str(out)},
+    }
+
+    def carry_out() -> int:
+        from search.commands import run as command  # noqa: PLC0415
+
+        return command.execute(study, changes, enqueue or [], quiet=quiet, as_json=json)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search init power.csv --target load --horizon 24`")
+def init(
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet file of the series.")],
+    target: Annotated[
+        list[str] | None, typer.Option(help="Column to forecast; repeat for several.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of timestamps.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Rows to forecast ahead.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the study file [DATA's name .toml].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Look at a table and write a commented study file for it, ready for `run`."""
+
+    def carry_out() -> int:
+        from search.commands import init as command  # noqa: PLC0415
+
+        return command.execute(data, tuple(target or ()), time, horizon, out, force)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search check study.toml`")
+def check(
+    study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    data: Annotated[Path | None, typer.Option(help="Another CSV or Parquet file.")] = None,
+) -> None:
+    """Validate a study file and its data, and show what would be searched; nothing is trained."""
+
+    def carry_out() -> int:
+        from search.commands import check as command  # noqa: PLC0415
+
+        return command.execute(study, data)
+
+    _exit_with(carry_out)
+
+
+@app.command(name="list", epilog="Example: `lstm-search list --storage postgresql://host/studies`")
+def list_studies(
+    storage: StorageOption = None, out: OutOption = None, json: JsonOption = False
+) -> None:
+    """List the studies in a database."""
+
+    def carry_out() -> int:
+        from search.commands import list as command  # noqa: PLC0415
+
+        return command.execute(storage, out, as_json=json)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search show power --csv > trials.csv`")
+def show(
+    name: NameArgument,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Show the trials of a study: state, value, parameters, epochs, duration, reason of failure."""
+
+    def carry_out() -> int:
+        from search.commands import show as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out, as_json=json, as_csv=csv)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search best power --json`")
+def best(
+    name: NameArgument,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the best trial of a study so far, with its hyperparameters."""
+
+    def carry_out() -> int:
+        from search.commands import best as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out, as_json=json)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search delete power --yes`")
+def delete(
+    name: NameArgument,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Leave the study's folder of results.")
+    ] = False,
+) -> None:
+    """Delete a study from the database, and its folder of results."""
+
+    def carry_out() -> int:
+        from search.commands import delete as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out, confirmed=yes, keep_files=keep_files)
+
+    _exit_with(carry_out)
+
+
+def _exit_with(carry_out: Callable[[], int]) -> NoReturn:
+    """Turn what a command returns or raises into an exit code and, where it failed, into words."""
+    try:
+        code = carry_out()
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as error:
+        print(
+            f"lstm-search: {error}" if str(error) else "lstm-search: interrupted", file=sys.stderr
+        )
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone; Python would complain at exit
+        code = 1
+    except Exception as error:
+        code = _explain(error)
+    raise typer.Exit(code)
+
+
+def _explain(error: Exception) -> int:
+    from objectives.errors import InputError  # noqa: PLC0415
+    from storage.errors import StorageError  # noqa: PLC0415
+
+    if isinstance(error, InputError | StorageError):
+        print(f"lstm-search: {error}", file=sys.stderr)
+        return 1
+    traceback.print_exception(error)
+    print("lstm-search: this is a bug; please report it with the lines above", file=sys.stderr)
+    return 3
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

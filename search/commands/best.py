@@ -1,0 +1,39 @@
+"""`lstm-search best`: the best trial so far."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from objectives.errors import InputError
+from search.commands.opening import open_existing
+from search.finishing import no_winner
+from storage.records import read_study
+
+
+def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
+    """Print the best trial's value and hyperparameters."""
+    record = read_study(open_existing(storage, out), name)
+    best = record.best
+    if best is None:
+        raise InputError(no_winner(record))
+    hyperparameters = best.attributes.get("hyperparameters", dict(best.params))
+    if as_json:
+        found = {
+            "study": name,
+            "trial": best.number,
+            "value": best.value,
+            "params": hyperparameters,
+            "best_epoch": best.attributes.get("best_epoch"),
+            "seed": best.attributes.get("seed"),
+        }
+        print(json.dumps(found, indent=2))
+        return 0
+    table = Table("hyperparameter", "value", header_style="bold")
+    for key, value in hyperparameters.items():
+        table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
+    console = Console()
+    console.print(f"trial [bold]{best.number}[/] of study {name}: {best.value:.6g} on validation")
+    console.print(table)
+    return 0

@@ -1,0 +1,34 @@
+"""Finding the database and the folder that a command without a study file means."""
+
+import os
+from pathlib import Path
+
+from optuna.storages import RDBStorage
+
+from objectives.errors import InputError
+from search.study import STORAGE_VARIABLE, OutputSettings
+from storage.database import open_storage
+
+
+def results_folder(out: Path | None) -> Path:
+    """The folder that holds a folder for each study."""
+    return out or Path(OutputSettings().directory)
+
+
+def open_existing(storage: str | None, out: Path | None) -> RDBStorage:
+    """Open the database named by the option, the environment, or the SQLite file under `out`.
+
+    Raises:
+        InputError: the SQLite file does not exist yet.
+        storage.errors.StorageError: the database cannot be used.
+    """
+    given = storage or os.environ.get(STORAGE_VARIABLE)
+    if given:
+        return open_storage(given)
+    path = results_folder(out) / "studies.db"
+    if not path.exists():
+        raise InputError(
+            f"there is no database at {path} yet; run a study first, or name one with --storage or "
+            "--out"
+        )
+    return open_storage(f"sqlite:///{path}")

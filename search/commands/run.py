@@ -1,0 +1,92 @@
+"""`lstm-search run`: the whole main job."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from objectives.errors import InputError
+from reports.numbers import report_json
+from reports.tables import scores_table, winner_table
+from reports.verdict import verdict
+from search.progress import show_progress
+from search.result import StudyResult
+from search.running import run_study
+from search.study import Study, load_study, make_study
+
+
+def execute(
+    path: Path | None,
+    changes: Mapping[str, Mapping[str, Any]],
+    enqueue: Sequence[str],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Run a study and print what came of it.
+
+    Args:
+        path: the study file; None for one made of the changes, or for the embedded example.
+        changes: section → key → value from the command line; None where an option was not given.
+        enqueue: points to try first, each a JSON object.
+        quiet: print the verdict only.
+        as_json: print the report as JSON and nothing else.
+    """
+    study = _study(path, changes, enqueue)
+    with show_progress(study, quiet=quiet or as_json) as watch:
+        result = run_study(study, watch=watch)
+    if as_json:
+        print(report_json(result.report), end="")
+    elif quiet:
+        print(verdict(result.report))
+    else:
+        _print(result)
+    return 0
+
+
+def _study(
+    path: Path | None, changes: Mapping[str, Mapping[str, Any]], enqueue: Sequence[str]
+) -> Study:
+    given = {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in changes.items()
+    }
+    if enqueue:
+        given["study"]["enqueue"] = [_point(text) for text in enqueue]
+    if path is None and "path" in given["data"]:
+        given["study"].setdefault("name", _name_of(Path(given["data"]["path"])))
+        return make_study(given, "command line")
+    example = Path(str(files("search.examples"))) / "nyc_jfk_2013.toml"
+    return load_study(path or example, given)
+
+
+def _name_of(path: Path) -> str:
+    """A study's name after its data file, with what a name may not hold replaced."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in path.stem)
+    return kept.lstrip("._-") or "study"
+
+
+def _point(text: str) -> dict[str, Any]:
+    try:
+        point = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--enqueue: not JSON: {error}. Received: {text}") from None
+    if not isinstance(point, dict):
+        raise InputError(f'--enqueue: expected an object such as {{"units": 64}}. Received: {text}')
+    return point
+
+
+def _print(result: StudyResult) -> None:
+    console = Console(file=sys.stdout)
+    report = result.report
+    console.print()
+    console.print(winner_table(report))
+    console.print(scores_table(report))
+    console.print(verdict(report), style="bold", highlight=False)
+    console.print()
+    for what in ("report", "database", "model"):
+        console.print(f"{what:>9}  {report.paths[what]}", soft_wrap=True, highlight=False)
