@@ -65,8 +65,8 @@ def _read_csv(path: Path, source: str) -> pd.DataFrame:
         # read apart, because pandas renames a repeated name without a word
         header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
         _check_header([str(name) for name in header.iloc[0]], source)
-        # round_trip: the nearest double, as Parquet and Python read it; low_memory would mix types
-        frame = pd.read_csv(path, low_memory=False, float_precision="round_trip")
+        # low_memory would mix types within a column
+        frame = pd.read_csv(path, low_memory=False)
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{source}: is empty") from error
     except UnicodeDecodeError as error:

@@ -159,7 +159,9 @@ def search(
                 break
     except KeyboardInterrupt:
         _stop_workers(stop, found, look)
-        raise SearchInterruptedError from None
+        raise SearchInterruptedError(
+            "interrupted; what is finished is kept: run the same command again to go on"
+        ) from None
     finally:
         stop.unlink(missing_ok=True)
         _add_seconds(found, time.time() - started)

@@ -20,7 +20,7 @@ from objectives.settings import (
     SplitSettings,
     TrainingSettings,
 )
-from objectives.space import SearchSpace, check_point
+from objectives.space import RealRange, SearchSpace, check_point
 
 SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
@@ -152,49 +152,43 @@ def _first_error(error: ValidationError) -> str:
     details = error.errors(include_url=False)
     first = details[0]["loc"][:2]
     about = max((d for d in details if d["loc"][:2] == first), key=_telling)
-    location = [str(part) for part in about["loc"] if _is_key(str(part))]
-    where = f"[{location[0]}]" + (f" {'.'.join(location[1:])}" if location[1:] else "")
-    if not location:
-        where = ""
+    location = _keys(about)
+    where = ""
+    if location:
+        where = f"[{location[0]}]" + (f" {'.'.join(location[1:])}" if location[1:] else "") + ": "
     if about["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_alternatives(about)}"
+        return f"{where}unknown key{_alternatives(location)}"
     if about["type"] == "missing":
-        return f"{where}: this key is missing; it must be given"
+        return f"{where}this key is missing; it must be given"
     message = about["msg"].removeprefix("Value error, ")
     received = "" if "eceived" in message or not location else f". Received: {_shown(about)}"
-    return f"{where}: {message}{received}".removeprefix(": ")
+    return f"{where}{message}{received}"
 
 
-def _telling(about: ErrorDetails) -> tuple[bool, int]:
+def _telling(about: ErrorDetails) -> tuple[bool, bool, int]:
     """Prefer, among the branches of a union, the one that the user's value was meant for."""
     value, kind = about["input"], about["type"]
     meant = not (
         (kind in ("model_type", "tuple_type", "dict_type", "string_type"))
         or (kind.startswith(("int", "float", "bool", "literal")) and isinstance(value, dict | list))
     )
-    return meant, len(about["loc"])
+    return meant, kind == "extra_forbidden", len(about["loc"])
 
 
-def _is_key(part: str) -> bool:
-    """Whether a part of pydantic's location is the user's, and not the name of a union's branch."""
-    return (
-        part.isidentifier()
-        and part not in ("int", "float", "bool", "str", "constrained")
-        and (part[0].islower() and not part.startswith("function"))
-    )
+def _keys(about: ErrorDetails) -> list[str]:
+    """The user's part of pydantic's location: section and key, and a range's own key below it."""
+    parts = [str(part) for part in about["loc"]]
+    if len(parts) > 2 and about["type"] in ("extra_forbidden", "missing"):
+        return [*parts[:2], parts[-1]]
+    return parts[:2]
 
 
-def _alternatives(about: ErrorDetails) -> str:
-    path = [str(part) for part in about["loc"][:-1]]
+def _alternatives(location: list[str]) -> str:
     model: Any = Study
-    for part in path:
-        model = getattr(model.model_fields.get(part), "annotation", None) if model else None
-    known = (
-        sorted(model.model_fields)
-        if hasattr(model, "model_fields")
-        else ["low", "high", "step", "log"]
-    )
-    close = difflib.get_close_matches(str(about["loc"][-1]), known, n=1)
+    if len(location) > 1:
+        model = getattr(Study.model_fields.get(location[0]), "annotation", Study)
+    known = sorted(RealRange.model_fields if len(location) > 2 else model.model_fields)
+    close = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{hint} (allowed: {', '.join(known)})"
 

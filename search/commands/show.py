@@ -1,6 +1,7 @@
 """`lstm-search show`: the trials of a study."""
 
 import json
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -23,9 +24,8 @@ def execute(
     elif as_csv:
         print(trials_frame(record.trials).to_csv(), end="")
     else:
-        console = Console()
         # A file or a pipe has no width to fit into.
-        console.print(_table(record), width=None if console.is_terminal else 1000)
+        Console(width=None if sys.stdout.isatty() else 300).print(_table(record))
     return 0
 
 

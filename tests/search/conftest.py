@@ -1,0 +1,84 @@
+"""Small real studies: a short noisy wave, tiny networks, real processes and databases."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+STUDY = """
+[data]
+path = "wave.csv"
+time = "time"
+targets = ["level"]
+horizon = 3
+
+[space]
+timesteps = {{ low = 4, high = 12, step = 4 }}
+units = [4, 8]
+depth = 1
+dropout = {{ low = 0.0, high = 0.2 }}
+batch_size = 32
+learning_rate = {{ low = 1e-3, high = 1e-1, log = true }}
+
+[study]
+trials = {trials}
+seed = 7
+pruner = "{pruner}"
+
+[training]
+epochs = {epochs}
+"""
+
+
+def wave(rows: int = 400) -> pd.DataFrame:
+    """An hourly wave of a day with noise, and a second column that leads it."""
+    generator = np.random.default_rng(3)
+    hours = np.arange(rows)
+    level = np.sin(2 * np.pi * hours / 24) + 0.1 * generator.normal(size=rows).cumsum()
+    ahead = np.roll(level, -1) + 0.1 * generator.normal(size=rows)
+    times = pd.date_range("2024-01-01", periods=rows, freq="h")
+    return pd.DataFrame({"time": times, "ahead": ahead, "level": level})
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """The installed console command."""
+    return [str(Path(sys.executable).with_name("lstm-search"))]
+
+
+@pytest.fixture(scope="session")
+def write_study() -> Callable[..., Path]:
+    """Write data and a study file into a folder: (folder, trials, epochs, pruner) → study file."""
+
+    def write(folder: Path, trials: int = 4, epochs: int = 3, pruner: str = "median") -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        wave().to_csv(folder / "wave.csv", index=False)
+        path = folder / "wave.toml"
+        path.write_text(STUDY.format(trials=trials, epochs=epochs, pruner=pruner))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_study: Callable[..., Path],
+    command: list[str],
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A study of six trials run from the command line with one worker: its folder and its output."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = write_study(folder, trials=6)
+    done = subprocess.run(
+        [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done

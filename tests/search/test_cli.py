@@ -1,0 +1,229 @@
+"""The command line: exit codes, one line for each mistake, and what the small commands print."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from search.cli import app
+
+Finished = tuple[Path, subprocess.CompletedProcess[str]]
+COMMANDS = ("run", "init", "check", "list", "show", "best", "delete")
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def complaint(*arguments: str) -> str:
+    """The one line that a mistake of the user's gets."""
+    code, _, error = call(*arguments)
+    assert code == 1, error
+    assert error.startswith("lstm-search: ")
+    assert error.count("\n") == 1, error
+    return error
+
+
+def changed(path: Path, old: str, new: str) -> Path:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_command_line_does_not_import_what_is_slow() -> None:
+    slow = ("tensorflow", "keras", "optuna", "pandas", "matplotlib", "sqlalchemy")
+    program = f"import search.cli, sys; print([m for m in {slow!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    code, output, _ = call(name, "--help")
+    assert code == 0
+    assert "Example" in output
+
+
+def test_version_and_usage() -> None:
+    assert call("--version")[1].startswith("lstm-search ")
+    assert call("run", "--no-such-option")[0] == 2
+    assert call("run", "--trials", "many")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("horizon = 3", "horizon = 0", ["[data] horizon", "greater than or equal to 1", "0"]),
+        ("horizon = 3", "horizn = 3", ["[data] horizn", "unknown key", "'horizon'"]),
+        ("[training]", "[trainin]", ["[trainin]", "unknown key", "'training'"]),
+        ("trials = 4", 'trials = "4"', ["[study] trials", "integer", '"4"']),
+        ("units = [4, 8]", "units = []", ["[space] units", "at least 1 item"]),
+        ("units = [4, 8]", "units = [0, 8]", ["[space] units", "at least 1", "0"]),
+        ("units = [4, 8]", 'units = "wide"', ["[space] units", "integer", '"wide"']),
+        ("low = 4, high = 12", "low = 12, high = 4", ["[space] timesteps", "12 and 4"]),
+        ("high = 12, step = 4", "hihg = 12, step = 4", ["[space] timesteps", "hihg"]),
+        ("dropout = { low = 0.0, high = 0.2 }", "dropout = 1.5", ["[space] dropout", "0.95"]),
+        ('pruner = "median"', 'pruner = "mean"', ["[study] pruner", "'median'", '"mean"']),
+        ('targets = ["level"]', "", ["[data] targets", "missing"]),
+        ('targets = ["level"]', 'targets = ["lvel"]', ["lvel", "level"]),
+        ("[study]", '[study]\nsampler = "grid"', ["grid", "step"]),
+        ("[study]", "[study]\nenqueue = [{ units = 5 }]", ["enqueue", "units", "5"]),
+        ("[study]", "[study", ["not valid TOML"]),
+        ("[space]", "[split]\ntrain = 0.5\n[space]", ["[split]", "together"]),
+        ("high = 12", "high = 4000", ["timesteps", "largest timesteps that fits"]),
+    ],
+)
+def test_mistakes_in_the_study_file_get_one_line(
+    tmp_path: Path, write_study: Callable[..., Path], old: str, new: str, words: list[str]
+) -> None:
+    path = changed(write_study(tmp_path), old, new)
+    error = complaint("check", str(path))
+    for word in words:
+        assert word in error
+
+
+def spoil(frame: pd.DataFrame, how: str) -> pd.DataFrame:
+    if how == "text":
+        frame["level"] = frame["level"].astype(object)
+        frame.loc[17, "level"] = "broken"
+    elif how == "missing":
+        frame.loc[[5, 6], "level"] = None
+    elif how == "duplicate":
+        frame.loc[9, "time"] = frame.loc[8, "time"]
+    elif how == "unsorted":
+        frame = frame.iloc[::-1]
+    elif how == "irregular":
+        frame.loc[30, "time"] += pd.Timedelta(minutes=7)
+    elif how == "constant":
+        frame["level"] = 1.0
+    elif how == "short":
+        frame = frame.head(20)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("text", ["level", "17", "broken"]),
+        ("missing", ["level", "2", "fill"]),
+        ("duplicate", ["9"]),
+        ("unsorted", ["sort"]),
+        ("irregular", ["30"]),
+        ("constant", ["level", "constant"]),
+        ("short", ["timesteps"]),
+    ],
+)
+def test_bad_data_get_one_line(
+    tmp_path: Path, write_study: Callable[..., Path], how: str, words: list[str]
+) -> None:
+    path = write_study(tmp_path)
+    frame = pd.read_csv(tmp_path / "wave.csv", parse_dates=["time"])
+    spoil(frame, how).to_csv(tmp_path / "wave.csv", index=False)
+    error = complaint("run", str(path), "--out", str(tmp_path / "runs"))
+    for word in words:
+        assert word in error
+    assert not (tmp_path / "runs" / "studies.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(None, "wave.csv"), (b"", "empty"), (b"\x00\xff\x89PNG\n\x01", "wave.csv")],
+)
+def test_missing_empty_and_unreadable_files_get_one_line(
+    tmp_path: Path, write_study: Callable[..., Path], content: bytes | None, word: str
+) -> None:
+    path = write_study(tmp_path)
+    (tmp_path / "wave.csv").unlink()
+    if content is not None:
+        (tmp_path / "wave.csv").write_bytes(content)
+    assert word in complaint("check", str(path))
+    assert "no such study file" in complaint("check", str(tmp_path / "absent.toml"))
+
+
+def test_unreachable_database_and_unwritable_folder_are_found_before_the_search(
+    tmp_path: Path, write_study: Callable[..., Path]
+) -> None:
+    path = write_study(tmp_path)
+    url = "postgresql://someone:secret@127.0.0.1:1/none"
+    out = str(tmp_path / "runs")
+    error = complaint("run", str(path), "--out", out, "--storage", url)
+    assert "127.0.0.1" in error
+    assert "secret" not in error
+    (tmp_path / "file").write_text("not a folder")
+    assert "cannot write" in complaint("run", str(path), "--out", str(tmp_path / "file"))
+
+
+def test_study_with_another_configuration_is_refused_with_what_differs(
+    finished: Finished,
+) -> None:
+    folder = finished[0]
+    path = folder / "other.toml"
+    path.write_text((folder / "wave.toml").read_text().replace("epochs = 3", "epochs = 5"))
+    error = complaint("run", str(path), "--name", "wave", "--out", str(folder / "runs"))
+    assert "[training] epochs was 3 and is now 5" in error
+    seeded = ("run", str(folder / "wave.toml"), "--out", str(folder / "runs"), "--seed", "8")
+    assert "[study] seed was 7 and is now 8" in complaint(*seeded)
+
+
+def test_enqueued_points_are_checked(finished: Finished) -> None:
+    run = ("run", str(finished[0] / "wave.toml"), "--out", str(finished[0] / "runs"), "--enqueue")
+    assert "not JSON" in complaint(*run, "{units: 8}")
+    assert "does not vary 'unit'" in complaint(*run, '{"unit": 8}')
+
+
+def test_check_shows_splits_windows_and_space(
+    tmp_path: Path, write_study: Callable[..., Path]
+) -> None:
+    code, output, _ = call("check", str(write_study(tmp_path)))
+    assert code == 0
+    for text in ("400 × 2", "2024-01-01", "timesteps", "learning_rate", "266"):
+        assert text in output  # 280 rows of training - 12 timesteps - 3 steps + 1 window
+
+
+def test_list_show_and_best_print_tables_json_and_csv(finished: Finished) -> None:
+    out = ("--out", str(finished[0] / "runs"))
+    assert "wave" in call("list", *out)[1]
+    listed = json.loads(call("list", *out, "--json")[1])
+    study = next(entry for entry in listed if entry["name"] == "wave")
+    assert sum(study["trials"].values()) == 6
+    shown = json.loads(call("show", "wave", *out, "--json")[1])
+    assert [trial["trial"] for trial in shown] == list(range(6))
+    assert {"state", "value", "params", "epochs", "seconds"} <= set(shown[0])
+    lines = call("show", "wave", *out, "--csv")[1].splitlines()
+    assert lines[0].startswith("trial,state,value")
+    assert len(lines) == 7
+    table = call("show", "wave", *out)[1]
+    assert "learning_rate" in table
+    assert "overhead" in table
+    best = json.loads(call("best", "wave", *out, "--json")[1])
+    assert best["value"] == min(trial["value"] for trial in shown if trial["state"] == "complete")
+    assert f"trial {best['trial']}" in call("best", "wave", *out)[1]
+
+
+def test_wrong_names_suggest_the_right_one(finished: Finished, tmp_path: Path) -> None:
+    assert "wave" in complaint("show", "wavy", "--out", str(finished[0] / "runs"))
+    assert "no database" in complaint("list", "--out", str(tmp_path))
+
+
+def test_delete_asks_and_removes_study_and_files(
+    finished: Finished, tmp_path: Path, write_study: Callable[..., Path], command: list[str]
+) -> None:
+    path = write_study(tmp_path, trials=1, epochs=1)
+    out = tmp_path / "runs"
+    subprocess.run(
+        [*command, "run", str(path), "--out", str(out), "--workers", "1", "-q"], check=True
+    )
+    assert "--yes" in complaint("delete", "wave", "--out", str(out))
+    assert (out / "wave").is_dir()
+    assert call("delete", "wave", "--out", str(out), "--yes")[0] == 0
+    assert not (out / "wave").exists()
+    assert "wave" not in call("list", "--out", str(out))[1]
