@@ -1,8 +1,10 @@
 """Pruners by name, and what each is told about a trial of so many epochs."""
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -41,4 +43,6 @@ def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
         "patient": lambda: PatientPruner(None, patience=patience),
         "none": NopPruner,
     }
-    return makers[name]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word for PatientPruner
+        return makers[name]()

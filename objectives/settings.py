@@ -23,12 +23,13 @@ class DataSettings(Section):
     """Where the series comes from and what is forecast from it.
 
     `path` names a CSV or Parquet file (None when a DataFrame is passed from Python). `time` names the
-    column of timestamps; None means equidistant rows without timestamps. `features` are the input
-    columns, None for every numeric column; targets are always inputs too. `horizon` and `stride` count
-    rows: how many steps are forecast, and how far apart two windows' first targets lie. `fill` says
-    what becomes of missing cells and missing timestamps: "none" refuses them, "forward" repeats the
-    last value, "interpolate" draws a line, and a number stands in for every one of them.
-    `season` is the period of the seasonal naive forecast in rows, None to find it in the training rows.
+    column of timestamps; None means equidistant rows (a DataFrame's DatetimeIndex is used anyway).
+    `features` are the input columns, None for every numeric column; targets are always inputs too.
+    `horizon` and `stride` count rows: how many steps are forecast, and how far apart two windows' first
+    targets lie. `fill` says what becomes of missing cells and missing timestamps: "none" refuses them,
+    "forward" repeats the last value, "interpolate" draws a line (which looks ahead to the next value),
+    and a number stands in for every one of them. `season` is the period of the seasonal naive forecast
+    in rows, None to find it in the training rows.
     """
 
     path: str | None = None
@@ -97,6 +98,8 @@ class TrainingSettings(Section):
     `epochs` is the most a trial may train for and `patience` the number of epochs without a better
     validation `metric` after which it stops. `loss` is what the optimiser minimises. `optimizer` is used
     where the search space names none. `clip_norm` bounds the gradient's global norm (None for no bound).
+    `weight_average` is the decay of a running mean of the weights over updates, which is what is judged,
+    kept and forecast with (Polyak & Juditsky 1992); None for the weights as they are.
     `schedule` moves the learning rate from epoch to epoch: "constant"; "plateau" multiplies it by
     `schedule_factor` after `schedule_patience` epochs without a better validation metric; "cosine" and
     "exponential" fall towards `schedule_factor` times the first rate over `epochs`.
@@ -108,6 +111,7 @@ class TrainingSettings(Section):
     metric: Metric = "mse"
     optimizer: Optimizer = "adam"
     clip_norm: Annotated[Number, Field(gt=0)] | None = 1.0
+    weight_average: Share | None = 0.98
     schedule: Literal["constant", "plateau", "cosine", "exponential"] = "plateau"
     schedule_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     schedule_patience: Annotated[Integer, Field(ge=1)] = 2

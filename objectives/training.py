@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class WindowTrainer:
         network: maps (batch, timesteps, columns) to (batch, horizon, targets), both scaled.
         rows: (rows, columns) float32, scaled, targets first; held once, whatever `timesteps`.
         hyperparameters: `batch_size`, `learning_rate` and `optimizer` are read.
-        settings: loss and clipping.
+        settings: loss, clipping and averaging.
         seed: of the order of windows.
     """
 
@@ -61,6 +62,8 @@ class WindowTrainer:
         self._optimizer = _optimizer(hyperparameters, settings)
         self._optimizer.build(network.trainable_variables)
         self._generator = np.random.default_rng(seed)
+        self._decay = settings.weight_average
+        self._averages = [tf.Variable(v.value) for v in network.trainable_variables]
         indices, number = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
         unit = tf.TensorSpec([self._targets], tf.float32)
         self._run = tf.function(self._run_updates, [indices, number, number])
@@ -114,6 +117,27 @@ class WindowTrainer:
             raise DivergedError(f"the validation error became {mse}")
         return {"mse": mse, "mae": absolute / cells, "rmse": math.sqrt(mse)}
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the network the running mean of its weights for the length of a block."""
+        if self._decay is None:
+            yield
+            return
+        latest = self.network.get_weights()
+        self.adopt_average()
+        try:
+            yield
+        finally:
+            self.network.set_weights(latest)
+
+    def adopt_average(self) -> None:
+        """Give the network the running mean of its weights for good."""
+        if self._decay is not None:
+            for variable, average in zip(
+                self.network.trainable_variables, self._averages, strict=True
+            ):
+                variable.assign(average)
+
     def forecast(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scaled forecasts (windows, horizon, targets)."""
         chunk = max(1, _EVALUATION_CELLS // (self._timesteps * int(self._rows.shape[1])))
@@ -144,10 +168,20 @@ class WindowTrainer:
                 objective = tf.add_n([loss, *penalties]) if penalties else loss
             gradients = tape.gradient(objective, [variable.value for variable in variables])
             self._optimizer.apply(gradients, variables)
+            self._update_averages(variables)
             weight = tf.cast(tf.shape(origins)[0], tf.float64)
             total += weight * tf.cast(loss, tf.float64)
             seen += weight
         return total, seen
+
+    def _update_averages(self, variables: Any) -> None:
+        if self._decay is None:
+            return
+        # The first updates weigh less than the decay says: the mean must not cling to the start.
+        made = tf.cast(self._optimizer.iterations, tf.float32)
+        decay = tf.minimum(self._decay, (1.0 + made) / (10.0 + made))
+        for average, variable in zip(self._averages, variables, strict=True):
+            average.assign_add((1.0 - decay) * (variable.value - average))
 
     def _sum_errors(self, origins: Any, chunk: Any, unit: Any) -> tuple[Any, Any]:
         squared, absolute = tf.constant(0.0, tf.float64), tf.constant(0.0, tf.float64)
@@ -188,12 +222,13 @@ def train(
     for number in range(1, settings.epochs + 1):
         used = rate.current
         loss = trainer.update(trainer.shuffled(train_origins), 0, updates, used)
-        metrics = trainer.validate(validation_origins, unit)
-        value = metrics[settings.metric]
+        with trainer.averaged():
+            metrics = trainer.validate(validation_origins, unit)
+            value = metrics[settings.metric]
+            if value < best:
+                best, best_epoch = value, number
+                weights = tuple(trainer.network.get_weights())
         epochs.append(Epoch(number, loss, metrics, used, updates))
-        if value < best:
-            best, best_epoch = value, number
-            weights = tuple(trainer.network.get_weights())
         rate.advance(value)
         asked = time.perf_counter()
         wanted = go_on(epochs[-1])
@@ -209,6 +244,8 @@ def train(
 
 def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRatePath) -> float:
     """Make the recorded number of updates at the recorded learning rates on other windows.
+
+    The network ends with the running mean of its weights, as it was judged.
 
     Args:
         trainer: a fresh network.
@@ -229,6 +266,7 @@ def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRat
             trainer.update(order, position, end, learning_rate)
             left -= end - position
             position = end
+    trainer.adopt_average()
     return passes + position / pass_length
 
 

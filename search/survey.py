@@ -1,5 +1,6 @@
 """What a table holds, found by looking: its times, its numbers, and what is missing from them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from objectives.dataset import Dataset, dataset_from_frame
 from objectives.errors import InputError
-from objectives.reading import read_table, read_times, read_values
+from objectives.reading import check_once, read_table, read_times, read_values
 from objectives.settings import DataSettings, Fill
 
 _FEWEST_ROWS = 20
@@ -60,10 +61,11 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
         InputError: the file, its columns or its timestamps cannot be used, or it has too few rows.
     """
     source = str(data)
-    if not data.exists():
+    if not os.path.exists(data):  # Path.exists raises where the name is too long
         raise InputError(f"{source}: no such file: give the path of a CSV or Parquet file")
     frame = read_table(data, source)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    check_once(list(frame.columns), "the table", source)
     if len(frame) < _FEWEST_ROWS:
         raise InputError(
             f"{source}: {len(frame)} rows are too few to train, validate and test on: "
@@ -90,7 +92,7 @@ def _find_time(frame: pd.DataFrame, source: str) -> tuple[str | None, str | None
     """
     unordered: list[str] = []
     almost: str | None = None
-    for name in frame.columns[~frame.columns.duplicated()]:
+    for name in frame.columns:
         column = frame[name]
         try:
             # a look at some rows, because reading a long column of any text as dates takes minutes

@@ -156,26 +156,19 @@ def test_days_first_are_read_when_nothing_else_fits():
 @pytest.mark.parametrize(
     ("fill", "expected"),
     [
-        ("forward", (4.0, 4.0, 36.0)),
-        ("interpolate", (40 / 3, 68 / 3, 36.0)),
-        (-1.0, (-1.0, -1.0, 36.0)),
+        ("forward", (4.0, 4.0, 4.0)),
+        ("interpolate", (12.0, 20.0, 28.0)),
+        (-1.0, (-1.0, -1.0, -1.0)),
     ],
 )
 def test_missing_timestamps_and_cells_are_filled(fill, expected):
     frame = hourly()
-    frame.loc[3, "x"], frame.loc[4, "x"], frame.loc[5, "x"] = 0.0, np.inf, 0.0
-    frame = frame[~frame.index.isin([3, 5])]  # rows 3 and 5 are gone, row 4 has no value
-    frame.loc[2, "x"], frame.loc[6, "x"] = 4.0, 36.0
+    frame.loc[4, "x"] = np.inf
+    frame = frame.drop(index=[3, 5])  # x is 4 in row 2 and 36 in row 6, with nothing between
     dataset = dataset_from_frame(frame, settings(fill=fill))
     assert list(dataset.times) == list(hourly()["t"])
     assert dataset.filled == {"x": 3, "y": 2}
-    column = dataset.values[:, 1]
-    if fill == "interpolate":
-        expected = (12.0, 20.0, 28.0)
-        np.testing.assert_allclose(column[3:6], expected)
-    else:
-        assert column[3:6].tolist() == [expected[0]] * 3
-    assert column[6] == 36.0
+    np.testing.assert_allclose(dataset.values[2:7, 1], (4.0, *expected, 36.0))
     assert (dataset.step, dataset.frequency) == (HOUR, None)
 
 
@@ -301,6 +294,11 @@ BAD_TABLES = {
         with_cells("x", {47: None}),
         {"fill": "interpolate"},
         ["'x', row 47", "last", "interpolate"],
+    ),
+    "fill without a value": (
+        hourly().drop(index=5),
+        {"fill": float("nan")},
+        ["[data] fill", "received nan"],
     ),
     "no timestamp": (with_cells("t", {4: None}), {}, ["'t', row 4", "no timestamp"]),
     "no date": (

@@ -89,5 +89,5 @@ def test_no_period_means_repeating_the_last_value():
 
 
 def test_a_target_that_is_constant_in_training_is_no_obstacle():
-    values = np.hstack([np.full((2000, 1), 3.0), wave(2000, 24)])
-    assert find_season(values, HOUR, None) == 24
+    values = np.hstack([np.full((2000, 1), 3.0), wave(2000, 168)])
+    assert find_season(values, HOUR, None) == 168

@@ -1,0 +1,188 @@
+"""A process for each trial: what comes back from it, and what is told of one that comes to nothing."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from objectives.messages import RefitRequest, TrialRequest
+from objectives.trial_process import TrialFailedError, run_in_process
+
+SEED = 11
+ROOT = Path(__file__).parents[2]
+
+
+def always(_) -> bool:
+    return True
+
+
+def child() -> psutil.Process:
+    """The one trial process that runs now."""
+    (process,) = multiprocessing.active_children()
+    return psutil.Process(process.pid)
+
+
+@pytest.fixture(scope="module")
+def request_(make_task, hyperparameters) -> TrialRequest:
+    return TrialRequest(make_task(), hyperparameters(), SEED)
+
+
+@pytest.fixture(scope="module")
+def pids() -> set[int]:
+    """Of the processes that may not run another trial."""
+    return {os.getpid()}
+
+
+@pytest.fixture(scope="module")
+def outcome(request_, pids):
+    return run_in_process(request_, lambda _: pids.add(child().pid) is None)
+
+
+def test_an_outcome_comes_back_whole(request_, outcome):
+    assert [epoch.number for epoch in outcome.epochs] == [1, 2]
+    assert outcome.stopped == "epochs"
+    assert all(np.isfinite(weight).all() for weight in outcome.weights)
+    assert not multiprocessing.active_children()
+
+
+def test_each_trial_has_a_process_of_its_own_and_is_the_same_in_any(request_, outcome, pids):
+    seen = []
+
+    def note(epoch) -> bool:
+        assert child().pid not in pids
+        seen.append(epoch)
+        return True
+
+    again = run_in_process(request_, note)
+    assert again.epochs == outcome.epochs == tuple(seen)
+    for ours, theirs in zip(again.weights, outcome.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_no_after_an_epoch_ends_the_trial_there(request_):
+    stopped = run_in_process(request_, lambda epoch: epoch.number < 1)
+    assert (stopped.stopped, len(stopped.epochs)) == ("asked", 1)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("enough"), KeyboardInterrupt()])
+def test_what_is_raised_between_epochs_ends_the_process_and_is_raised_again(request_, error):
+    found = []
+
+    def give_up(_) -> bool:
+        found.append(child())
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        run_in_process(request_, give_up)
+    assert caught.value is error
+    assert not found[0].is_running()
+    assert not multiprocessing.active_children()
+
+
+def killed_between_epochs(request, number) -> str:
+    def kill(_) -> bool:
+        process = child()
+        process.send_signal(number)
+        process.wait()  # otherwise it might be asked before it is dead
+        return True
+
+    with pytest.raises(TrialFailedError) as caught:
+        run_in_process(request, kill)
+    return str(caught.value)
+
+
+def test_a_process_killed_while_it_is_answered_is_told_as_such(request_):
+    reason = killed_between_epochs(request_, signal.SIGKILL)
+    assert "killed by SIGKILL, as happens when memory runs out" in reason
+    assert "MiB" in reason
+    assert "\n" not in reason
+
+
+def test_another_signal_is_named_without_a_guess_at_memory(request_):
+    reason = killed_between_epochs(request_, signal.SIGSEGV)
+    assert "killed by SIGSEGV" in reason
+    assert "memory runs out" not in reason
+
+
+def test_a_process_killed_while_it_trains_is_told_as_such(make_task, hyperparameters):
+    # The system kills it once it has computed for a second more: there are epochs for minutes.
+    request = TrialRequest(make_task(epochs=100_000, patience=100_000), hyperparameters(), SEED)
+
+    def limit_at_first(epoch) -> bool:
+        if epoch.number == 1:
+            used = sum(child().cpu_times()[:2])
+            child().rlimit(psutil.RLIMIT_CPU, (int(used) + 1, int(used) + 1))
+        return True
+
+    with pytest.raises(TrialFailedError, match=r"killed by SIGKILL.*MiB$"):
+        run_in_process(request, limit_at_first)
+
+
+def test_a_divergence_is_told_as_such(make_task, hyperparameters):
+    wanted = hyperparameters(optimizer="sgd", learning_rate=1e25)
+    request = TrialRequest(make_task(epochs=5, clip_norm=None), wanted, SEED)
+    with pytest.raises(TrialFailedError, match=r"^diverged: the training loss became (nan|inf)"):
+        run_in_process(request, always)
+
+
+def test_an_exception_in_the_process_is_one_line_with_the_traceback_as_a_note(
+    request_, outcome, tmp_path
+):
+    missing = replace(request_, task=replace(request_.task, rows=tmp_path / "missing.npy"))
+    with pytest.raises(TrialFailedError, match=r"^FileNotFoundError: .*missing\.npy") as caught:
+        run_in_process(missing, always)
+    assert "\n" not in str(caught.value)
+    assert any("Traceback" in note for note in caught.value.__notes__)
+    assert run_in_process(request_, always).epochs == outcome.epochs  # the next is not hindered
+
+
+def test_an_exception_of_many_lines_is_told_in_one(request_, hyperparameters):
+    # Windows that reach back over the first row: TensorFlow explains that at length.
+    wanted = hyperparameters(timesteps=40)
+    with pytest.raises(TrialFailedError, match=r"^InvalidArgumentError: .") as caught:
+        run_in_process(replace(request_, hyperparameters=wanted), always)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_refit_takes_place_in_a_process_too(request_, outcome, tmp_path):
+    epochs = outcome.epochs[: outcome.best_epoch]
+    path = tuple((epoch.learning_rate, epoch.updates) for epoch in epochs)
+    refitted = run_in_process(
+        RefitRequest(
+            request_.task, request_.hyperparameters, SEED, path, outcome.weights, tmp_path
+        ),
+        always,
+    )
+    assert refitted.updates == sum(updates for _, updates in path)
+    assert refitted.test.shape == (len(request_.task.split.test.origins), 3, 1)
+    assert (tmp_path / "model.keras").exists()
+    assert (tmp_path / "model_train_only.keras").exists()
+
+
+def test_the_caller_stays_free_of_tensorflow(request_, tmp_path):
+    script = f"""
+import sys
+from pathlib import Path
+from objectives.hyperparameters import Hyperparameters
+from objectives.messages import ForecastTask, TrialRequest
+from objectives.settings import DataSettings, SplitSettings, TrainingSettings
+from objectives.split import cut
+from objectives.trial_process import run_in_process
+split = cut(240, SplitSettings(), DataSettings(targets=("first",), horizon=3), 12, None)
+rows = Path({str(request_.task.rows)!r})
+task = ForecastTask(rows, 1, split, TrainingSettings(epochs=1))
+wanted = {request_.hyperparameters!r}
+print(len(run_in_process(TrialRequest(task, wanted, 1), lambda _: True).epochs))
+print(*sorted({{name.split(".")[0] for name in sys.modules}} & {{"tensorflow", "keras"}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == ["1", ""], done.stderr[-2000:]
