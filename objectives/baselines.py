@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from objectives.scaling import one_where_constant
 from objectives.windows import input_windows, target_windows
 
 PENALTIES = tuple(10.0**power for power in range(-2, 6))
@@ -86,8 +87,8 @@ def fit_ridge(
         shape: timesteps, horizon and number of targets.
     """
     timesteps, horizon, targets = shape
-    deviation = values[: fit_origins[-1] + horizon].std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1.0)
+    seen = values[: fit_origins[-1] + horizon]
+    deviation = one_where_constant(seen.std(axis=0), seen)
     moments = _moments(values / deviation, fit_origins, timesteps, horizon, targets)
     truth = target_windows(values, validation_origins, horizon, targets)
     best: tuple[float, Ridge] | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.scaling import one_where_constant
+
 
 @dataclass(frozen=True)
 class Yardstick:
@@ -22,10 +24,9 @@ class Yardstick:
 
 def yardstick(training_targets: NDArray[np.float64], season: int) -> Yardstick:
     """Measure the training rows (rows, targets); `season` is a period in rows."""
-    deviation = training_targets.std(axis=0)
     distance = training_targets[season:] - training_targets[:-season]
     return Yardstick(
-        deviation=np.where(deviation > 0, deviation, 1.0),
+        deviation=one_where_constant(training_targets.std(axis=0), training_targets),
         seasonal_error=np.abs(distance).mean(axis=0),
     )
 

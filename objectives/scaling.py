@@ -44,4 +44,15 @@ def fit_scaling(kind: str, rows: NDArray[np.float64]) -> Scaling:
         scale = rows.max(axis=0) - center
     else:
         raise InputError(f"scaling must be standard, min-max or none. Received: {kind!r}")
-    return Scaling(center, np.where(scale > 0, scale, 1.0))
+    return Scaling(center, one_where_constant(scale, rows))
+
+
+def one_where_constant(
+    spread: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Each column's spread (columns,), or 1 where the column's rows (rows, columns) never change.
+
+    Many equal numbers may have a deviation of 1e-16 by rounding; divided by it, any later change of
+    the column would be huge.
+    """
+    return np.where(spread > 1e-12 * np.abs(rows).max(axis=0), spread, 1.0)

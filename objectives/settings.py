@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, Strict, model_validator
 
 Fill = Literal["none", "forward", "interpolate"]
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Metric = Literal["mse", "mae", "rmse"]
 Integer = Annotated[int, Strict()]
-Number = Annotated[float, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 Rows = Annotated[Integer, Field(ge=1)]
 

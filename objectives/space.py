@@ -63,7 +63,9 @@ class RealRange(Section):
         if self.step is None:
             return FloatDistribution(self.low, self.high, log=self.log)
         steps = math.floor((self.high - self.low) / self.step + 1e-9)
-        return FloatDistribution(self.low, self.low + steps * self.step, step=self.step)
+        # 0.1 * 3 is 0.30000000000000004: twelve digits are what the user meant.
+        high = float(f"{self.low + steps * self.step:.12g}")
+        return FloatDistribution(self.low, high, step=self.step)
 
 
 def _bounded(low: float, high: float = math.inf, *, open_low: bool = False) -> AfterValidator:

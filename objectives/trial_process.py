@@ -10,6 +10,7 @@ import resource
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, overload
@@ -73,7 +74,9 @@ def run_in_process(
             message = _receive(ours)
             if isinstance(message, _Asking):
                 peak_memory = message.peak_memory
-                ours.send(go_on(message.epoch))
+                wanted = go_on(message.epoch)
+                with suppress(BrokenPipeError):  # the process is gone; receiving will tell
+                    ours.send(wanted)
             elif isinstance(message, _Failed):
                 error = TrialFailedError(message.reason)
                 error.add_note(message.details)

@@ -42,7 +42,8 @@ def make_sampler(
 ) -> BaseSampler:
     """Build a sampler for one trial.
 
-    `seed` is the trial's; QMC, whose points form one sequence, is scrambled by `study_seed` instead.
+    `seed` is the trial's. What spans the study takes `study_seed` instead: the order of the grid's
+    points, and the scrambling of QMC's sequence.
     TPE starts with twice as many random trials as there are workers, ten at least.
     """
     first_random = max(10, 2 * workers)
@@ -50,13 +51,18 @@ def make_sampler(
         return TPESampler(n_startup_trials=first_random, group=space.conditional, seed=seed)
     if name == "grid":
         values = {n: grid_values(d) for n, d in space.distributions().items()}
-        return GridSampler({n: v for n, v in values.items() if v is not None}, seed=seed)
+        return GridSampler({n: v for n, v in values.items() if v is not None}, seed=study_seed)
     if name == "gp":
         return GPSampler(n_startup_trials=first_random, seed=seed)
     if name == "cmaes":
         return CmaEsSampler(n_startup_trials=first_random, seed=seed)
     if name == "qmc":
-        return QMCSampler(scramble=True, seed=study_seed, warn_independent_sampling=False)
+        return QMCSampler(
+            scramble=True,
+            seed=study_seed,
+            independent_sampler=RandomSampler(seed=seed),
+            warn_independent_sampling=False,
+        )
     return RandomSampler(seed=seed)
 
 

@@ -250,10 +250,11 @@ def test_drawing_gives_every_hyperparameter():
 
 def test_drawing_asks_for_no_more_widths_than_there_are_layers():
     space = fixed_but(depth={"low": 1, "high": 3}, units=[4, 8], units_per_layer=True)
-    point = {"depth": 2, "units_1": 8, "units_2": 4}
-    trial = optuna.trial.FixedTrial({**point, "units_3": 8})
-    assert draw(trial, space, "adam").units == (8, 4)
-    assert trial.params == point
+    widths = {"units_1": 8, "units_2": 4, "units_3": 8}
+    for depth in (1, 2, 3):
+        trial = optuna.trial.FixedTrial({"depth": depth, **widths})
+        assert draw(trial, space, "adam").units == (8, 4, 8)[:depth]
+        assert set(trial.params) == {"depth", *list(widths)[:depth]}
 
 
 @pytest.mark.parametrize(("entry", "expected"), [(None, "sgd"), ("adamw", "adamw")])

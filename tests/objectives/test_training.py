@@ -101,7 +101,8 @@ def test_chunks_change_neither_forecasts_nor_figures(make_trainer, monkeypatch):
 def test_the_validation_metric_holds_no_penalty(make_trainer, rows):
     trainer = make_trainer(l2=100.0)
     trained = run(trainer, settings_of(epochs=1))
-    error = trainer.forecast(VALIDATION) - truth_at(rows, VALIDATION)
+    with trainer.averaged():
+        error = trainer.forecast(VALIDATION) - truth_at(rows, VALIDATION)
     assert float(sum(trainer.network.losses)) > 10  # what must not be in the metric
     assert trained.epochs[0].metrics["mse"] == pytest.approx(np.mean(error**2), rel=1e-5)
     assert trained.epochs[0].loss < 10
