@@ -60,8 +60,11 @@ class Objective:
             outcome = run_in_process(TrialRequest(self.task, hyperparameters, seed), go_on)
             self._check_targets(outcome)
         except TrialFailedError as error:
+            if reason := self.stop():
+                # Ctrl-C may reach the trial's process before it has begun to ignore it.
+                error = InterruptedTrialError(reason)
             _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
-            raise
+            raise error from None
         _store(trial, _history(epochs, self.task.training.metric))
         _store(trial, _facts(outcome))
         if pruned:

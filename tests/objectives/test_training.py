@@ -154,6 +154,32 @@ def test_an_epoch_records_the_updates_it_made(make_trainer):
     assert iterations(trainer) == 6
 
 
+def test_the_running_mean_of_the_weights_is_that_of_every_update(make_trainer):
+    trainer = make_trainer(settings=settings_of(weight_average=0.5), output="level")
+    mean = trainer.network.get_weights()
+    for made in range(1, 13):
+        trainer.update(TRAIN, made % 3, made % 3 + 1, 0.01)
+        decay = min(0.5, (1 + made) / (10 + made))  # the first weights are soon forgotten
+        latest = trainer.network.get_weights()
+        mean = [decay * old + (1 - decay) * new for old, new in zip(mean, latest, strict=True)]
+    with trainer.averaged():
+        for ours, by_hand in zip(trainer.network.get_weights(), mean, strict=True):
+            np.testing.assert_allclose(ours, by_hand, atol=1e-6)
+    assert all_equal(trainer.network.get_weights(), latest)  # training goes on from these
+    assert not all_equal(latest, mean)
+    trainer.adopt_average()
+    np.testing.assert_allclose(trainer.network.get_weights()[0], mean[0], atol=1e-6)
+
+
+def test_without_a_running_mean_the_weights_stand_as_they_are(make_trainer):
+    settings = settings_of(weight_average=None, epochs=1)
+    trainer = make_trainer(settings=settings)
+    trained = run(trainer, settings)
+    assert all_equal(trained.weights, trainer.network.get_weights())
+    trainer.adopt_average()
+    assert all_equal(trained.weights, trainer.network.get_weights())
+
+
 def test_each_pass_has_an_order_of_its_own_of_the_same_windows(make_trainer):
     trainer = make_trainer()
     first, second = trainer.shuffled(TRAIN), trainer.shuffled(TRAIN)
