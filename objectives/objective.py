@@ -59,12 +59,12 @@ class Objective:
         try:
             outcome = run_in_process(TrialRequest(self.task, hyperparameters, seed), go_on)
             self._check_targets(outcome)
-        except TrialFailedError as error:
-            if reason := self.stop():
-                # Ctrl-C may reach the trial's process before it has begun to ignore it.
-                error = InterruptedTrialError(reason)
+        except TrialFailedError as failure:
+            # Ctrl-C may reach the trial's process before it has begun to ignore it.
+            reason = self.stop()
+            error = InterruptedTrialError(reason) if reason else failure
             _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
-            raise error from None
+            raise error from failure
         _store(trial, _history(epochs, self.task.training.metric))
         _store(trial, _facts(outcome))
         if pruned:

@@ -179,20 +179,13 @@ def test_a_trial_judged_on_other_targets_fails(task):
 
 
 def test_a_diverged_trial_fails_with_its_reason_and_the_search_goes_on(make_task):
-    space = SPACE.model_copy(update={"optimizer": "sgd", "learning_rate": 1.0, "l2": 1e30})
+    space = SPACE.model_copy(update={"depth": 1, "learning_rate": 1.0, "l2": 1e30})
     task = make_task(epochs=3, clip_norm=None)
     trials = run(objective_on(task, space=space), trials=2)
     assert [trial.state for trial in trials] == [TrialState.FAIL] * 2
     for trial in trials:
         assert trial.user_attrs["failure"].startswith("diverged: ")
         assert set(trial.user_attrs) >= STARTED
-
-
-def test_a_failure_that_is_not_divergence_is_told_too(task, tmp_path):
-    space = SPACE.model_copy(update={"timesteps": 100})  # reaches back over the first row
-    (trial,) = run(objective_on(task, space=space))
-    assert trial.state == TrialState.FAIL
-    assert trial.user_attrs["failure"].startswith("InvalidArgumentError: ")
 
 
 def test_a_stop_ends_the_trial_after_its_epoch_and_says_why(task):
