@@ -64,7 +64,7 @@ class Objective:
             reason = self.stop()
             error = InterruptedTrialError(reason) if reason else failure
             _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
-            raise error from failure
+            raise error from None
         _store(trial, _history(epochs, self.task.training.metric))
         _store(trial, _facts(outcome))
         if pruned:
