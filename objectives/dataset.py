@@ -238,8 +238,6 @@ def _check_cells(
     values: NDArray[np.float64], names: tuple[str, ...], settings: DataSettings, source: str
 ) -> None:
     """Raise InputError for missing cells that the fill rule does not or cannot fill."""
-    if isinstance(settings.fill, float) and not np.isfinite(settings.fill):
-        raise InputError(f"{source}: [data] fill must be a finite number, received {settings.fill}")
     missing = np.isnan(values)  # (rows, columns)
     if not missing.any():
         return

@@ -171,6 +171,7 @@ def _telling(about: ErrorDetails) -> tuple[bool, bool, int]:
     meant = not (
         (kind in ("model_type", "tuple_type", "dict_type", "string_type"))
         or (kind.startswith(("int", "float", "bool", "literal")) and isinstance(value, dict | list))
+        or (kind == "literal_error" and isinstance(value, int | float))
     )
     return meant, kind == "extra_forbidden", len(about["loc"])
 

@@ -295,11 +295,6 @@ BAD_TABLES = {
         {"fill": "interpolate"},
         ["'x', row 47", "last", "interpolate"],
     ),
-    "fill without a value": (
-        hourly().drop(index=5),
-        {"fill": float("nan")},
-        ["[data] fill", "received nan"],
-    ),
     "no timestamp": (with_cells("t", {4: None}), {}, ["'t', row 4", "no timestamp"]),
     "no date": (
         hourly().assign(t=lambda f: f["t"].astype(str).where(f.index != 4, "2024-13-01")),

@@ -63,6 +63,7 @@ def test_version_and_usage() -> None:
     ("old", "new", "words"),
     [
         ("horizon = 3", "horizon = 0", ["[data] horizon", "greater than or equal to 1", "0"]),
+        ("horizon = 3", "horizon = 3\nfill = nan", ["[data] fill", "finite number", "NaN"]),
         ("horizon = 3", "horizn = 3", ["[data] horizn", "unknown key", "'horizon'"]),
         ("[training]", "[trainin]", ["[trainin]", "unknown key", "'training'"]),
         ("trials = 4", 'trials = "4"', ["[study] trials", "integer", '"4"']),
