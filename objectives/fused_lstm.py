@@ -1,32 +1,60 @@
-"""An LSTM layer on TensorFlow's fused CPU kernel, with the variables of the plain Keras layer."""
+"""One LSTM layer on TensorFlow's fused CPU kernel, with two backward passes that are right.
 
-from typing import Any
+The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of the first version, whose
+gate order differs. BlockLSTMGradV2 is the one that belongs to it. It adds up the weights' gradient step
+by step, which narrow layers do not feel; for wide ones `compiled_gradient` is faster.
+"""
 
-import keras
+from typing import Any, Literal
+
 import tensorflow as tf
 
+from objectives.compiled_gradient import compiled_gradient
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _block_lstm(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> tuple[Any, Any]:
+Backward = Literal["fused", "compiled"]
+
+
+def fused_lstm(
+    inputs: Any, weights: Any, states: Any, *, whole: bool, backward: Backward
+) -> tuple[Any, Any]:
     """All time steps of one LSTM layer in one operation.
-
-    The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of the first version,
-    whose gate order differs; BlockLSTMGradV2 is the one that belongs to it.
 
     Args:
         inputs: (timesteps, batch, features), time-major as the kernel wants it.
-        kernel: (features + units, 4 * units), gates in the order i, f, c, o like Keras.
-        bias: (4 * units,).
-        state: (batch, units), the first hidden state.
-        carry: (batch, units), the first cell state.
+        weights: kernel (features, 4 * units) with gates in the order i, f, c, o like Keras, recurrent
+            kernel (units, 4 * units) and bias (4 * units,).
+        states: the first hidden and the first cell state, each (batch, units).
+        whole: whether every step's hidden state is wanted or only the last one's.
+        backward: how gradients are computed; "compiled" needs every shape when the graph is traced.
 
     Returns:
-        The hidden and the cell state of every step, each (timesteps, batch, units), and the gradient.
+        The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
+        state (batch, units).
     """
+    kernel, recurrent_kernel, bias = weights
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> tuple[Any, Any]:
+        operands = _operands(inputs, kernel, bias, state, carry)
+        saved = tf.raw_ops.BlockLSTMV2(**operands, cell_clip=0.0, use_peephole=False)
+
+        def gradient(hidden_gradient: Any, carry_gradient: Any) -> Any:
+            received = (hidden_gradient, carry_gradient)
+            if backward == "compiled":
+                return compiled_gradient(inputs, kernel, (state, carry), saved, received, whole)
+            return _fused_gradient(operands, saved, received, whole)
+
+        return (saved.h if whole else saved.h[-1], saved.cs[-1]), gradient
+
+    both = tf.concat([kernel, recurrent_kernel], axis=0)
+    found: tuple[Any, Any] = run(inputs, both, bias, *states)
+    return found
+
+
+def _operands(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> dict[str, Any]:
     peephole = tf.zeros(tf.shape(bias)[:1] // 4, bias.dtype)
-    length = tf.shape(inputs, out_type=tf.int64)[0]
-    operands = {
-        "seq_len_max": length,
+    return {
+        "seq_len_max": tf.shape(inputs, out_type=tf.int64)[0],
         "x": inputs,
         "cs_prev": carry,
         "h_prev": state,
@@ -36,46 +64,28 @@ def _block_lstm(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> 
         "wco": peephole,
         "b": bias,
     }
-    gate_i, cells, gate_f, gate_o, cell_input, cell_out, hidden = tf.raw_ops.BlockLSTMV2(
-        **operands, cell_clip=0.0, use_peephole=False
+
+
+def _fused_gradient(
+    operands: dict[str, Any], saved: Any, received: tuple[Any, Any], whole: bool
+) -> tuple[Any, ...]:
+    hidden_gradient, carry_gradient = received
+    found = tf.raw_ops.BlockLSTMGradV2(
+        **operands,
+        i=saved.i,
+        cs=saved.cs,
+        f=saved.f,
+        o=saved.o,
+        ci=saved.ci,
+        co=saved.co,
+        h=saved.h,
+        cs_grad=_at_last_step(carry_gradient, saved.h),
+        h_grad=hidden_gradient if whole else _at_last_step(hidden_gradient, saved.h),
+        use_peephole=False,
     )
-
-    def gradient(hidden_gradient: Any, cells_gradient: Any) -> tuple[Any, ...]:
-        found = tf.raw_ops.BlockLSTMGradV2(
-            **operands,
-            i=gate_i,
-            cs=cells,
-            f=gate_f,
-            o=gate_o,
-            ci=cell_input,
-            co=cell_out,
-            h=hidden,
-            cs_grad=cells_gradient,
-            h_grad=hidden_gradient,
-            use_peephole=False,
-        )
-        return found.x_grad, found.w_grad, found.b_grad, found.h_prev_grad, found.cs_prev_grad
-
-    return (hidden, cells), gradient
+    return found.x_grad, found.w_grad, found.b_grad, found.h_prev_grad, found.cs_prev_grad
 
 
-@keras.saving.register_keras_serializable("lstm_search")
-class FusedLSTM(keras.layers.LSTM):  # type: ignore[misc]
-    """`keras.layers.LSTM` computed by the fused kernel: the same variables, results and gradients.
-
-    Only for tanh activation, sigmoid gates, no mask and no recurrent dropout, on a CPU; `build_network`
-    sees to that. Models are saved with the plain layer, never with this one.
-    """
-
-    def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
-    ) -> tuple[Any, Any, list[Any]]:
-        """Run the layer over `sequences` (batch, timesteps, features), as `keras.layers.RNN` asks."""
-        inputs = tf.transpose(sequences, (1, 0, 2))  # (timesteps, batch, features)
-        if self.go_backwards:
-            inputs = tf.reverse(inputs, axis=(0,))
-        kernel = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)
-        state, carry = initial_state
-        hidden, cells = _block_lstm(inputs, kernel, self.cell.bias.value, state, carry)
-        outputs = tf.transpose(hidden, (1, 0, 2)) if self.return_sequences else hidden[-1:]
-        return hidden[-1], outputs, [hidden[-1], cells[-1]]
+def _at_last_step(gradient: Any, hidden: Any) -> Any:
+    """A gradient (batch, units) of the last step as one of all (timesteps, batch, units)."""
+    return tf.pad(gradient[None], [[tf.shape(hidden)[0] - 1, 0], [0, 0], [0, 0]])

@@ -18,6 +18,14 @@ class DivergedError(ArithmeticError):
 
 
 @dataclass(frozen=True)
+class Compute:
+    """What a trial process may use: `threads`, and the GPU of this number (None: no GPU)."""
+
+    threads: int = 1
+    gpu: int | None = None
+
+
+@dataclass(frozen=True)
 class ForecastTask:
     """What is the same for every trial of a study.
 
@@ -66,6 +74,8 @@ class TrialOutcome:
 
     `weights` are the network's at `best_epoch`, in the network's order; `stopped` says what ended it:
     "epochs", "patience" or "asked". `target_hash` identifies the validation targets it was judged on.
+    `seconds` maps "start", "load", "build", "trace", "compile" and "steps" to how long each took; the
+    steps are the updates and validations. `peak_memory` is the most the process held, in MiB.
     """
 
     epochs: tuple[Epoch, ...]
@@ -75,6 +85,7 @@ class TrialOutcome:
     parameters: int
     target_hash: str
     seconds: dict[str, float]
+    peak_memory: float
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.fused_lstm import FusedLSTM
+from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
 from objectives.scaling import Scaling
-
-# From about 100 units up, TensorFlow's batched matrix product overtakes the fused kernel on one thread.
-LARGEST_FUSED_UNITS = 96
 
 
 def build_network(
@@ -21,7 +18,7 @@ def build_network(
     targets: int,
     horizon: int,
     *,
-    fused: bool,
+    fast: bool,
 ) -> keras.Model:
     """Build the network that maps a scaled window to a scaled forecast.
 
@@ -30,7 +27,8 @@ def build_network(
     the change from there, so a shift of level between training and use cannot mislead it (NLinear, Zeng
     et al. 2023); the head's kernel starts at zero, so training starts from the last observed value.
     The linear skip path, one kernel for each target, starts at zero too (after the highway of LSTNet,
-    Lai et al. 2018). `fused` allows the CPU kernel where it is exact and faster; weights fit either.
+    Lai et al. 2018). `fast` allows the CPU's ways to compute an LSTM where they are exact; weights fit
+    either.
     """
     window = keras.Input((hyperparameters.timesteps, columns), name="window")
     change = hyperparameters.output == "change"
@@ -39,7 +37,7 @@ def build_network(
     hidden = seen
     for layer, units in enumerate(hyperparameters.units, start=1):
         last = layer == hyperparameters.depth
-        hidden = _recurrent_layer(hyperparameters, units, layer, last, fused)(hidden)
+        hidden = _recurrent_layer(hyperparameters, units, layer, last, fast)(hidden)
         hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
     head = keras.layers.Dense(
         horizon * targets,
@@ -61,11 +59,11 @@ def build_network(
 
 
 def _recurrent_layer(
-    hyperparameters: Hyperparameters, units: int, layer: int, last: bool, fused: bool
+    hyperparameters: Hyperparameters, units: int, layer: int, last: bool, fast: bool
 ) -> keras.layers.Layer:
     """One LSTM layer, two in opposite directions where asked; the last one keeps its last step."""
     exact = hyperparameters.activation == "tanh" and hyperparameters.recurrent_dropout == 0
-    kind = FusedLSTM if fused and exact and units <= LARGEST_FUSED_UNITS else keras.layers.LSTM
+    kind = FastLSTM if fast and exact else keras.layers.LSTM
     penalty = keras.regularizers.L2(hyperparameters.l2) if hyperparameters.l2 else None
     recurrent = kind(
         units,
@@ -97,7 +95,7 @@ def build_deployable(
     columns = len(scaling.center)
     # Dropout is off when a model predicts; without it no random state is saved.
     still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0)
-    network = build_network(still, columns, targets, horizon, fused=False)
+    network = build_network(still, columns, targets, horizon, fast=False)
     network.set_weights(weights)
     window = keras.Input((hyperparameters.timesteps, columns), name="window")
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(window)

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 
 from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Epoch, ForecastTask, TrialOutcome, TrialRequest
+from objectives.messages import Compute, Epoch, ForecastTask, TrialOutcome, TrialRequest
 from objectives.space import SearchSpace, draw
 from objectives.trial_process import TrialFailedError, run_in_process
 
@@ -21,15 +21,16 @@ class InterruptedTrialError(TrialFailedError):
 class Objective:
     """Calling it with an Optuna trial trains that trial and returns its best validation metric.
 
-    `seed_of` gives a trial's seed. `stop` is asked after every epoch and says why the trial must end
-    now, if it must. `keep` receives every outcome before the trial is told to the study. `target_hash`
-    is the study's: a trial judged on other targets is refused.
+    `seed_of` gives a trial's seed. `compute` is what the trial's process may use. `stop` is asked after
+    every epoch and says why the trial must end now, if it must. `keep` receives every outcome before the
+    trial is told to the study. `target_hash` is the study's: a trial judged on other targets is refused.
     """
 
     task: ForecastTask
     space: SearchSpace
     target_hash: str
     seed_of: Callable[[optuna.Trial], int]
+    compute: Compute = field(default_factory=Compute)
     stop: Callable[[], str | None] = field(default=lambda: None)
     keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
 
@@ -57,7 +58,9 @@ class Objective:
         trial.set_user_attr("seed", seed)
         trial.set_user_attr("hyperparameters", hyperparameters.as_dict())
         try:
-            outcome = run_in_process(TrialRequest(self.task, hyperparameters, seed), go_on)
+            outcome = run_in_process(
+                TrialRequest(self.task, hyperparameters, seed), go_on, self.compute
+            )
             self._check_targets(outcome)
         except TrialFailedError as failure:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.
@@ -119,6 +122,7 @@ def _facts(outcome: TrialOutcome) -> dict[str, Any]:
         "stopped": outcome.stopped,
         "target_hash": outcome.target_hash,
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
+        "peak_memory": round(outcome.peak_memory),
     }
 
 

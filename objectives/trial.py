@@ -3,6 +3,7 @@
 Importing this module imports TensorFlow; the forkserver does so once, for every trial to come.
 """
 
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
+    Compute,
     Epoch,
     ForecastTask,
     RefitOutcome,
@@ -22,18 +24,31 @@ from objectives.messages import (
     TrialRequest,
 )
 from objectives.network import build_deployable, build_network
+from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
 from objectives.split import target_hash
-from objectives.training import WindowTrainer, replay, train
+from objectives.training import replay, train
+from objectives.window_trainer import WindowTrainer
 
 
-def use_one_thread() -> None:
-    """Keep TensorFlow to one thread; must come before it computes anything.
+def prepare_device(compute: Compute) -> None:
+    """Keep TensorFlow to its threads and its GPU; must come before it computes anything.
 
-    One trial a core beats several threads for one trial, and sums are added in one order.
+    One trial a core beats several threads for one trial, and with one thread sums are added in one
+    order. A GPU's memory is taken as it is needed, so that trials can share one.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(compute.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(compute.threads)
+    gpus = tf.config.list_physical_devices("GPU")
+    mine = [] if compute.gpu is None else gpus[compute.gpu : compute.gpu + 1]
+    tf.config.set_visible_devices(mine, "GPU")
+    for gpu in mine:
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def gpus() -> int:
+    """How many GPUs TensorFlow finds."""
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOutcome:
@@ -48,11 +63,11 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     """
     started = time.perf_counter()
     task = request.task
-    values = task.load_rows()
-    training_rows = values[: task.split.train.end]
-    scaling = fit_scaling(request.hyperparameters.scaling, training_rows)
-    trainer = _trainer(task, request.hyperparameters, scaling, values, request.seed)
-    deviation = fit_scaling("standard", training_rows[:, : task.targets]).scale
+    scaling, rows = scaled_rows(task, request.hyperparameters.scaling, task.split.train.end)
+    training_targets = task.load_rows()[: task.split.train.end, : task.targets]
+    deviation = fit_scaling("standard", training_targets).scale
+    loaded = time.perf_counter()
+    trainer = _trainer(task, request.hyperparameters, rows, request.seed)
     built = time.perf_counter()
     trainer.trace()
     traced = time.perf_counter()
@@ -63,6 +78,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
         task.training,
         go_on,
     )
+    compiling = trainer.compile_seconds or 0.0
     return TrialOutcome(
         epochs=trained.epochs,
         best_epoch=trained.best_epoch,
@@ -71,10 +87,13 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
         parameters=trainer.network.count_params(),
         target_hash=target_hash(task.split.validation, task.split.horizon),
         seconds={
-            "build": built - started,
+            "load": loaded - started,
+            "build": built - loaded,
             "trace": traced - built,
-            "steps": time.perf_counter() - traced - trained.waited,
+            "compile": compiling,
+            "steps": time.perf_counter() - traced - trained.waited - compiling,
         },
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
 
 
@@ -86,15 +105,14 @@ def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome
     """
     del go_on
     task, hyperparameters = request.task, request.hyperparameters
-    values = task.load_rows()
-    before = fit_scaling(hyperparameters.scaling, values[: task.split.train.end])
-    train_only = _trainer(task, hyperparameters, before, values, request.seed)
+    before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train.end)
+    train_only = _trainer(task, hyperparameters, rows, request.seed)
     train_only.network.set_weights(request.weights)
     _save(request, train_only, before, "model_train_only.keras")
     started = time.perf_counter()
     more = task.split.train_and_validation()
-    after = fit_scaling(hyperparameters.scaling, values[: more.end])
-    refitted = _trainer(task, hyperparameters, after, values, request.seed)
+    after, rows = scaled_rows(task, hyperparameters.scaling, more.end)
+    refitted = _trainer(task, hyperparameters, rows, request.seed)
     passes = replay(refitted, more.origins, request.path)
     seconds = time.perf_counter() - started
     _save(request, refitted, after, "model.keras")
@@ -112,19 +130,18 @@ def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome
 def _trainer(
     task: ForecastTask,
     hyperparameters: Hyperparameters,
-    scaling: Scaling,
-    values: NDArray[np.float64],
+    rows: NDArray[np.float32],
     seed: int,
 ) -> WindowTrainer:
     keras.utils.set_random_seed(seed % 2**32)
     network = build_network(
-        hyperparameters, values.shape[1], task.targets, task.split.horizon, fused=_on_cpu()
+        hyperparameters, rows.shape[1], task.targets, task.split.horizon, fast=_on_cpu()
     )
-    return WindowTrainer(network, scaling.apply(values), hyperparameters, task.training, seed)
+    return WindowTrainer(network, rows, hyperparameters, task.training, seed)
 
 
 def _on_cpu() -> bool:
-    return not tf.config.list_physical_devices("GPU")
+    return not tf.config.get_visible_devices("GPU")
 
 
 def _save(request: RefitRequest, trainer: WindowTrainer, scaling: Scaling, name: str) -> Path:

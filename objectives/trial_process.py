@@ -5,17 +5,20 @@ that dies takes nothing with it.
 """
 
 import multiprocessing
-import multiprocessing.connection
-import resource
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from typing import Any, overload
 
+import psutil
+
 from objectives.messages import (
+    Compute,
     DivergedError,
     Epoch,
     RefitOutcome,
@@ -25,6 +28,8 @@ from objectives.messages import (
 )
 
 _PRELOADED = "objectives.trial"
+_ONE_THREAD = Compute()
+_LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
 
 
 class TrialFailedError(RuntimeError):
@@ -32,11 +37,15 @@ class TrialFailedError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class _Started:
+    """The first sign of life of a process, which has TensorFlow imported by then."""
+
+
+@dataclass(frozen=True)
 class _Asking:
-    """After each epoch: shall the trial go on? `peak_memory` in MiB."""
+    """After each epoch: shall the trial go on?"""
 
     epoch: Epoch
-    peak_memory: float
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,17 @@ class _Failed:
 
 
 @overload
-def run_in_process(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOutcome: ...
-@overload
-def run_in_process(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome: ...
 def run_in_process(
-    request: TrialRequest | RefitRequest, go_on: Callable[[Epoch], bool]
+    request: TrialRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> TrialOutcome: ...
+@overload
+def run_in_process(
+    request: RefitRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> RefitOutcome: ...
+def run_in_process(
+    request: TrialRequest | RefitRequest,
+    go_on: Callable[[Epoch], bool],
+    compute: Compute = _ONE_THREAD,
 ) -> TrialOutcome | RefitOutcome:
     """Carry out a request in a process of its own and wait for what comes of it.
 
@@ -58,22 +73,27 @@ def run_in_process(
         request: a trial to train or a winner to refit.
         go_on: called in this process after each epoch of a trial; False ends it there. What it raises
             ends the process and is raised again.
+        compute: what the process may use.
 
     Raises:
         TrialFailedError: training diverged, ran out of memory, raised, or its process was killed.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_PRELOADED])
+    context = _context()
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, request), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, request, compute), daemon=True)
+    started = time.perf_counter()
     process.start()
     theirs.close()
-    peak_memory = 0.0
+    peak_memory, start_seconds = 0.0, 0.0
     try:
         while True:
+            while not ours.poll(_LOOK_SECONDS):
+                peak_memory = max(peak_memory, _memory_of(process.pid))
             message = _receive(ours)
-            if isinstance(message, _Asking):
-                peak_memory = message.peak_memory
+            if isinstance(message, _Started):
+                start_seconds = time.perf_counter() - started
+            elif isinstance(message, _Asking):
+                peak_memory = max(peak_memory, _memory_of(process.pid))
                 wanted = go_on(message.epoch)
                 with suppress(BrokenPipeError):  # the process is gone; receiving will tell
                     ours.send(wanted)
@@ -84,7 +104,9 @@ def run_in_process(
             elif message is None:
                 process.join()
                 raise TrialFailedError(_cause_of_death(process.exitcode, peak_memory))
-            elif isinstance(message, TrialOutcome | RefitOutcome):
+            elif isinstance(message, TrialOutcome):
+                return replace(message, seconds={"start": start_seconds, **message.seconds})
+            elif isinstance(message, RefitOutcome):
                 return message
     finally:
         ours.close()
@@ -93,12 +115,40 @@ def run_in_process(
         process.close()
 
 
+def count_gpus() -> int:
+    """How many GPUs TensorFlow finds, asked in a process of its own."""
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve_count, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return int(_receive(ours) or 0)
+    finally:
+        process.join()
+        process.close()
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_PRELOADED])
+    return context
+
+
 def _receive(connection: Connection) -> Any:
     """The next message, None when the process at the other end is gone."""
     try:
         return connection.recv()
     except (EOFError, ConnectionResetError):
         return None
+
+
+def _memory_of(pid: int | None) -> float:
+    """The memory a process holds now, in MiB; 0 if it is gone."""
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    except psutil.Error:
+        return 0.0
 
 
 def _cause_of_death(exit_code: int | None, peak_memory: float) -> str:
@@ -110,18 +160,24 @@ def _cause_of_death(exit_code: int | None, peak_memory: float) -> str:
     return f"the trial's process ended without a result (exit code {exit_code}){seen}"
 
 
-def _serve(connection: Connection, request: TrialRequest | RefitRequest) -> None:
+def _serve_count(connection: Connection) -> None:
+    from objectives import trial  # noqa: PLC0415
+
+    connection.send(trial.gpus())
+
+
+def _serve(connection: Connection, request: TrialRequest | RefitRequest, compute: Compute) -> None:
     """Runs in the trial process: carry out the request and send what comes of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from objectives import trial  # noqa: PLC0415  (imported by the server, never by the caller)
 
     def go_on(epoch: Epoch) -> bool:
-        peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        connection.send(_Asking(epoch, peak_memory))
+        connection.send(_Asking(epoch))
         return bool(connection.recv())
 
     try:
-        trial.use_one_thread()
+        connection.send(_Started())
+        trial.prepare_device(compute)
         if isinstance(request, TrialRequest):
             connection.send(trial.run_trial(request, go_on))
         else:

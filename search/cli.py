@@ -77,6 +77,12 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of each trial [1].", show_default=False)
+    ] = None,
+    share_gpu: Annotated[
+        bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
+    ] = False,
     storage: StorageOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     out: OutOption = None,
@@ -100,6 +106,8 @@ def run(
             "trials": trials,
             "timeout": timeout,
             "workers": workers,
+            "threads": threads,
+            "share_gpu": share_gpu or None,
             "storage": storage,
             "name": name,
             "seed": seed,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from objectives.baselines import fit_ridge, persistence, refit_ridge, seasonal_naive
 from objectives.errors import InputError
-from objectives.messages import ForecastTask, RefitOutcome, RefitRequest, TrialRequest
+from objectives.messages import Compute, ForecastTask, RefitOutcome, RefitRequest, TrialRequest
 from objectives.metrics import Yardstick, scores, standardised_scores, yardstick
 from objectives.objective import recorded_path, resolved_hyperparameters
 from objectives.split import Part
@@ -36,7 +36,9 @@ REFIT_RULE = (
 _SAVED = "forecasts.npz"
 
 
-def refit_winner(study: Study, task: ForecastTask, winner: TrialRecord) -> RefitOutcome:
+def refit_winner(
+    study: Study, task: ForecastTask, winner: TrialRecord, compute: Compute
+) -> RefitOutcome:
     """Retrain the winner on train+validation and forecast with it, or find that this was done before.
 
     The outcome is kept in the study's folder, so that the test set is not opened a second time for the
@@ -50,25 +52,29 @@ def refit_winner(study: Study, task: ForecastTask, winner: TrialRecord) -> Refit
         hyperparameters=resolved_hyperparameters(winner.attributes),
         seed=winner.attributes["seed"],
         path=recorded_path(winner.attributes),
-        weights=load_weights(study.directory, winner.number) or _train_again(task, winner),
+        weights=load_weights(study.directory, winner.number) or _train_again(task, winner, compute),
         directory=study.directory.resolve(),
     )
-    outcome: RefitOutcome = _in_worker(request)
+    outcome: RefitOutcome = _in_worker(request, compute)
     _save_outcome(study.directory, winner, outcome)
     return outcome
 
 
-def _train_again(task: ForecastTask, winner: TrialRecord) -> tuple[NDArray[np.float32], ...]:
+def _train_again(
+    task: ForecastTask, winner: TrialRecord, compute: Compute
+) -> tuple[NDArray[np.float32], ...]:
     """Repeat a trial whose weights are on another machine; its seed makes it the same trial."""
     hyperparameters = resolved_hyperparameters(winner.attributes)
-    outcome = _in_worker(TrialRequest(task, hyperparameters, winner.attributes["seed"]))
+    request = TrialRequest(task, hyperparameters, winner.attributes["seed"])
+    outcome = _in_worker(request, compute)
     weights: tuple[NDArray[np.float32], ...] = outcome.weights
     return weights
 
 
-def _in_worker(request: TrialRequest | RefitRequest) -> Any:
+def _in_worker(request: TrialRequest | RefitRequest, compute: Compute) -> Any:
     """Let a worker's warm forkserver start the process: this one stays free of TensorFlow."""
-    return get_reusable_executor(timeout=None).submit(run_in_process, request, _always).result()
+    executor = get_reusable_executor(timeout=None)
+    return executor.submit(run_in_process, request, _always, compute).result()
 
 
 def _always(epoch: object) -> bool:

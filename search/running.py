@@ -10,6 +10,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
+from search.devices import plan_compute
 from search.finishing import make_report, no_winner, refit_winner, write_metadata
 from search.preparation import make_directory, prepare, share_rows
 from search.result import StudyResult
@@ -49,11 +50,13 @@ def run_study(
     found = open_study(storage, study, preparation)
     task = share_rows(preparation, study)
     try:
-        search(study, found, study.storage_url, task, preparation.target_hash, watch)
+        compute = plan_compute(study.study)
+        target_hash = preparation.target_hash
+        search(study, found, task, target_hash, compute, watch)
         record = record_of_study(found)
         if record.best is None:
             raise InputError(no_winner(record))
-        outcome = refit_winner(study, task, record.best)
+        outcome = refit_winner(study, task, record.best, compute[0])
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None).shutdown(wait=True)

@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import optuna
 from joblib.externals.loky import get_reusable_executor
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import TrialState
 
 from objectives.errors import InputError
-from objectives.messages import ForecastTask
+from objectives.messages import Compute, ForecastTask
 from search.preparation import Preparation
 from search.slots import slots_left, try_again
 from search.study import Study
@@ -110,9 +109,9 @@ def _shown(value: Any) -> str:
 def search(
     study: Study,
     found: optuna.Study,
-    storage_url: str,
     task: ForecastTask,
     target_hash: str,
+    compute: tuple[Compute, ...],
     watch: Callable[[Progress], None],
 ) -> None:
     """Run trials until the study has as many as it asked for, or its time is up.
@@ -122,15 +121,14 @@ def search(
     """
     started = time.time()
     timeout = study.study.timeout
-    workers = study.study.workers or joblib.cpu_count()
     stop = study.directory / f"stop_{os.getpid()}"
     stop.unlink(missing_ok=True)
     order = WorkOrder(
         study=study,
-        storage_url=storage_url,
+        storage_url=study.storage_url,
         task=task,
         target_hash=target_hash,
-        workers=workers,
+        compute=compute,
         deadline=None if timeout is None else started + timeout,
         stop=stop,
     )
@@ -189,8 +187,9 @@ def _time_is_up(order: WorkOrder) -> bool:
 
 
 def _run_workers(order: WorkOrder, look: Callable[[], None]) -> None:
-    executor = get_reusable_executor(max_workers=order.workers, timeout=None)
-    pending: set[Future[None]] = {executor.submit(work, order) for _ in range(order.workers)}
+    workers = len(order.compute)
+    executor = get_reusable_executor(max_workers=workers, timeout=None)
+    pending: set[Future[None]] = {executor.submit(work, order, n) for n in range(workers)}
     while pending:
         done, pending = wait(pending, timeout=_LOOK_SECONDS)
         for future in done:

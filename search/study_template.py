@@ -53,6 +53,8 @@ _STUDY: dict[str, tuple[Any, str]] = {
     "trials": (None, "in all, those of earlier runs included"),
     "timeout": (3600.0, "seconds after which no trial begins; without a limit by default"),
     "workers": (2, "trials at once; one per core by default"),
+    "threads": (None, "of each trial; more trials at once beat more threads"),
+    "share_gpu": (True, "let several workers compute on one GPU"),
     "seed": (None, "decides every random number"),
 }
 _TRAINING = {

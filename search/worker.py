@@ -18,7 +18,7 @@ import optuna
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 
-from objectives.messages import ForecastTask, TrialOutcome
+from objectives.messages import Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import make_pruner
 from objectives.trial_process import TrialFailedError
@@ -35,14 +35,14 @@ class WorkOrder:
     """What a worker needs to know.
 
     `storage_url` may hold a password and is never stored. No trial is begun after `deadline` (seconds
-    since 1970), and none goes on once the file `stop` exists.
+    since 1970), and none goes on once the file `stop` exists. `compute` has an entry for each worker.
     """
 
     study: Study
     storage_url: str
     task: ForecastTask
     target_hash: str
-    workers: int
+    compute: tuple[Compute, ...]
     deadline: float | None
     stop: Path
 
@@ -70,8 +70,8 @@ class WorkerName(NamedTuple):
             return True
 
 
-def work(order: WorkOrder) -> None:
-    """Run trials until the study has as many as it asked for, the time is up, or a stop is asked."""
+def work(order: WorkOrder, number: int) -> None:
+    """Run trials as worker `number` until the study has all, the time is up, or a stop is asked."""
     _write_errors_to(order.study.directory / "logs")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's warnings drown the rest
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
@@ -83,7 +83,7 @@ def work(order: WorkOrder) -> None:
     sampler = SlotSampler(
         settings.seed,
         lambda seed: make_sampler(
-            settings.sampler, order.study.space, order.workers, settings.seed, seed
+            settings.sampler, order.study.space, len(order.compute), settings.seed, seed
         ),
         began=lambda: give_back(storage, settings.name, holder),
     )
@@ -91,7 +91,7 @@ def work(order: WorkOrder) -> None:
     study = optuna.load_study(
         study_name=settings.name, storage=storage, sampler=sampler, pruner=pruner
     )
-    objective = _objective(order, stop)
+    objective = _objective(order, order.compute[number], stop)
 
     def run(trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", list(worker))
@@ -112,7 +112,7 @@ def work(order: WorkOrder) -> None:
             study.optimize(run, n_trials=1, catch=(TrialFailedError,))
 
 
-def _objective(order: WorkOrder, stop: Callable[[], str | None]) -> Objective:
+def _objective(order: WorkOrder, compute: Compute, stop: Callable[[], str | None]) -> Objective:
     seed = order.study.study.seed
     return Objective(
         task=order.task,
@@ -121,6 +121,7 @@ def _objective(order: WorkOrder, stop: Callable[[], str | None]) -> Objective:
         seed_of=lambda trial: seed_of(
             seed, slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False)), "training"
         ),
+        compute=compute,
         stop=stop,
         keep=lambda trial, outcome: _keep_if_best(order, trial, outcome),
     )

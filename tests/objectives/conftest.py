@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from objectives.hyperparameters import Hyperparameters
-from objectives.messages import ForecastTask
+from objectives.messages import Compute, ForecastTask
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
 
@@ -36,10 +36,10 @@ SMALL = Hyperparameters(
 @pytest.fixture(scope="session")
 def one_thread() -> None:
     """Compute as a trial process does: one thread, so that sums are added in one order."""
-    from objectives.trial import use_one_thread  # noqa: PLC0415  (imports TensorFlow)
+    from objectives.trial import prepare_device  # noqa: PLC0415  (imports TensorFlow)
 
     with suppress(RuntimeError):  # an earlier test has computed something already
-        use_one_thread()
+        prepare_device(Compute())
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.fused_lstm import FusedLSTM
-from objectives.network import LARGEST_FUSED_UNITS, build_deployable, build_network
+from objectives.fast_lstm import FastLSTM
+from objectives.network import build_deployable, build_network
 from objectives.scaling import fit_scaling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 COLUMNS, TARGETS, HORIZON = 3, 2, 4
 
 
-def build(hyperparameters, fused=False):
-    return build_network(hyperparameters, COLUMNS, TARGETS, HORIZON, fused=fused)
+def build(hyperparameters, fast=False):
+    return build_network(hyperparameters, COLUMNS, TARGETS, HORIZON, fast=fast)
 
 
 @pytest.fixture(scope="module")
@@ -120,37 +120,32 @@ def test_the_penalty_is_on_the_lstm_kernels_alone(hyperparameters):
 
 
 @pytest.mark.parametrize(
-    ("changes", "fused", "kind"),
+    ("changes", "fast", "kind"),
     [
-        ({}, True, FusedLSTM),
+        ({}, True, FastLSTM),
         ({}, False, keras.layers.LSTM),
         ({"activation": "relu"}, True, keras.layers.LSTM),
         ({"recurrent_dropout": 0.1}, True, keras.layers.LSTM),
-        ({"units": (LARGEST_FUSED_UNITS,)}, True, FusedLSTM),
-        ({"units": (LARGEST_FUSED_UNITS + 1,)}, True, keras.layers.LSTM),
-        ({"dropout": 0.3, "l2": 0.1}, True, FusedLSTM),
+        ({"dropout": 0.3, "l2": 0.1}, True, FastLSTM),
     ],
 )
-def test_the_fused_layer_serves_only_where_it_is_exact_and_faster(
-    hyperparameters, changes, fused, kind
-):
-    network = build(hyperparameters(**changes), fused)
+def test_the_fast_layer_serves_only_where_it_is_exact(hyperparameters, changes, fast, kind):
+    network = build(hyperparameters(**changes), fast)
     assert type(network.get_layer("lstm_1")) is kind
 
 
-def test_each_layer_and_direction_is_judged_by_itself(hyperparameters):
-    network = build(hyperparameters(units=(LARGEST_FUSED_UNITS + 1, 4), bidirectional=True), True)
-    wide, narrow = (network.get_layer(f"bidirectional_{layer}") for layer in (1, 2))
-    assert type(wide.forward_layer) is type(wide.backward_layer) is keras.layers.LSTM
-    assert type(narrow.forward_layer) is type(narrow.backward_layer) is FusedLSTM
+def test_both_directions_are_fast(hyperparameters):
+    pair = build(hyperparameters(units=(4,), bidirectional=True), True).layers
+    (both,) = (layer for layer in pair if layer.name == "bidirectional_1")
+    assert type(both.forward_layer) is type(both.backward_layer) is FastLSTM
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_weights_of_the_fused_network_fit_the_plain_one(hyperparameters, window, bidirectional):
+def test_weights_of_the_fast_network_fit_the_plain_one(hyperparameters, window, bidirectional):
     wanted = hyperparameters(units=(6, 4), bidirectional=bidirectional)
-    fused, plain = trained(build(wanted, True)), build(wanted, False)
-    plain.set_weights(fused.get_weights())
-    np.testing.assert_allclose(forecast_of(plain, window), forecast_of(fused, window), atol=1e-5)
+    fast, plain = trained(build(wanted, True)), build(wanted, False)
+    plain.set_weights(fast.get_weights())
+    np.testing.assert_allclose(forecast_of(plain, window), forecast_of(fast, window), atol=1e-5)
 
 
 # ------------------------------------------------------------------------------- deployable model

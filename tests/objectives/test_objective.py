@@ -29,7 +29,7 @@ SPACE = SearchSpace(
     optimizer="sgd",
 )
 HISTORY = {"epochs", "best_epoch", "updates_per_epoch", "updates", "curves"}
-FACTS = {"parameters", "stopped", "target_hash", "seconds"}
+FACTS = {"parameters", "stopped", "target_hash", "seconds", "peak_memory"}
 STARTED = {"seed", "hyperparameters"}
 
 

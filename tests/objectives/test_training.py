@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from keras.utils import set_random_seed
 
-from objectives import training
+from objectives import window_trainer
 from objectives.messages import DivergedError
 from objectives.network import build_network
 from objectives.settings import TrainingSettings
-from objectives.training import Schedule, WindowTrainer, replay, train
+from objectives.training import Schedule, replay, train
+from objectives.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -31,10 +32,10 @@ def rows(series) -> np.ndarray:
 def make_trainer(rows, hyperparameters):
     """A trainer of a network whose first weights come from `seed` as well."""
 
-    def make(seed=1, fused=True, settings=None, **changes) -> WindowTrainer:
+    def make(seed=1, fast=True, settings=None, **changes) -> WindowTrainer:
         set_random_seed(seed)
         wanted = hyperparameters(**changes)
-        network = build_network(wanted, rows.shape[1], 1, HORIZON, fused=fused)
+        network = build_network(wanted, rows.shape[1], 1, HORIZON, fast=fast)
         return WindowTrainer(network, rows, wanted, settings or TrainingSettings(), seed)
 
     return make
@@ -93,7 +94,7 @@ def test_chunks_change_neither_forecasts_nor_figures(make_trainer, monkeypatch):
     trainer = make_trainer(output="level")
     forecast, figures = trainer.forecast(VALIDATION), trainer.validate(VALIDATION, ONE)
     for windows in (0, 1, 7, 39):  # at least one window, even if it alone is too large
-        monkeypatch.setattr(training, "_EVALUATION_CELLS", windows * 8 * 2)
+        monkeypatch.setattr(window_trainer, "_EVALUATION_CELLS", windows * 8 * 2)
         np.testing.assert_allclose(trainer.forecast(VALIDATION), forecast, atol=1e-6)
         assert trainer.validate(VALIDATION, ONE) == pytest.approx(figures, rel=1e-6)
 
@@ -192,11 +193,10 @@ def test_each_pass_has_an_order_of_its_own_of_the_same_windows(make_trainer):
 # ------------------------------------------------------------------------------------- the search
 
 
-def test_fused_and_plain_layers_train_alike(make_trainer):
-    wanted = {"units": (6, 4), "dropout": 0.2, "l2": 1e-3}
-    fused, plain = (
-        run(make_trainer(fused=fused, **wanted), settings_of()) for fused in (True, False)
-    )
+@pytest.mark.parametrize("units", [(6, 4), (64, 4)])
+def test_fast_and_plain_layers_train_alike(make_trainer, units):
+    wanted = {"units": units, "dropout": 0.2, "l2": 1e-3}
+    fused, plain = (run(make_trainer(fast=fast, **wanted), settings_of()) for fast in (True, False))
     np.testing.assert_allclose(curves(fused), curves(plain), rtol=1e-4)
     assert curves(fused)[2, 1] < 0.9 * curves(fused)[0, 1]  # they learn something
 

@@ -11,8 +11,9 @@ from objectives.messages import RefitRequest, TrialRequest
 from objectives.network import build_network
 from objectives.scaling import fit_scaling
 from objectives.split import target_hash
-from objectives.training import WindowTrainer, replay
+from objectives.training import replay
 from objectives.trial import refit, run_trial
+from objectives.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,7 +102,7 @@ def test_an_outcome_tells_size_times_and_why_it_ended(make_task, hyperparameters
     lstm, head, skip = 4 * 4 * (2 + 4 + 1), 4 * 3 + 3, 8 * 3
     assert outcome.parameters == lstm + head + skip
     assert outcome.parameters == sum(weight.size for weight in outcome.weights)
-    assert set(outcome.seconds) == {"build", "trace", "steps"}
+    assert set(outcome.seconds) == {"load", "build", "trace", "compile", "steps"}
     assert min(outcome.seconds.values()) > 0
 
 
@@ -176,7 +177,7 @@ def test_the_refit_makes_the_winners_updates_on_train_and_validation(won, refitt
     more = task.split.train_and_validation()
     scaling = fit_scaling("min-max", series[: more.end])
     set_random_seed(SEED % 2**32)
-    network = build_network(wanted, 2, 1, 3, fused=True)
+    network = build_network(wanted, 2, 1, 3, fast=True)
     by_hand = WindowTrainer(network, scaling.apply(series), wanted, task.training, SEED)
     passes = replay(by_hand, more.origins, request.path)
     updates = sum(updates for _, updates in request.path)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.fused_lstm import FusedLSTM
+from objectives.fast_lstm import FastLSTM, fastest_backward
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TIMESTEPS, FEATURES = 7, 3
-UNITS = (1, 16, 64)
+UNITS = (1, 16, 64)  # the last one takes the compiled gradient
 BATCHES = (1, 7, 32)
 
 
@@ -22,7 +22,7 @@ def stacks(units: int, depth: int, **last: bool) -> tuple[list, list]:
     kinds: tuple[list, list] = ([], [])
     for layer in range(1, depth + 1):
         options = last if layer == depth else {"return_sequences": True}
-        pair = [kind(units, **options) for kind in (keras.layers.LSTM, FusedLSTM)]
+        pair = [kind(units, **options) for kind in (keras.layers.LSTM, FastLSTM)]
         for built, layers in zip(pair, kinds, strict=True):
             built.build((None, TIMESTEPS, FEATURES if layer == 1 else units))
             layers.append(built)
@@ -78,14 +78,15 @@ def test_outputs_and_gradients_are_the_plain_layers(units, depth, return_sequenc
         assert all(np.abs(gradient).max() > 0 for gradient in expected)
 
 
+@pytest.mark.parametrize("units", [16, 64])
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_states_go_in_and_come_out_in_both_directions(go_backwards, return_sequences):
+def test_states_go_in_and_come_out_in_both_directions(units, go_backwards, return_sequences):
     plain, fused = stacks(
-        16, 1, go_backwards=go_backwards, return_sequences=return_sequences, return_state=True
+        units, 1, go_backwards=go_backwards, return_sequences=return_sequences, return_state=True
     )
     generator = np.random.default_rng(0)
-    states = [generator.normal(size=(7, 16)).astype(np.float32) for _ in range(2)]
+    states = [generator.normal(size=(7, units)).astype(np.float32) for _ in range(2)]
     expected = outputs_and_gradients(plain, batch_of(7), states)
     assert_same(outputs_and_gradients(fused, batch_of(7), states), expected)
     assert len(expected) == 3 + 3 + 3  # output and two states; inputs and two states; weights
@@ -95,11 +96,11 @@ def test_states_go_in_and_come_out_in_both_directions(go_backwards, return_seque
 def test_bidirectional_layers_are_the_plain_ones(return_sequences):
     pair = [
         keras.layers.Bidirectional(kind(5, return_sequences=return_sequences))
-        for kind in (keras.layers.LSTM, FusedLSTM)
+        for kind in (keras.layers.LSTM, FastLSTM)
     ]
     for layer in pair:
         layer.build((None, TIMESTEPS, FEATURES))
-    assert type(pair[1].backward_layer) is FusedLSTM
+    assert type(pair[1].backward_layer) is FastLSTM
     pair[1].set_weights(pair[0].get_weights())
     plain, fused = (outputs_and_gradients([layer], batch_of(7)) for layer in pair)
     assert_same(fused, plain)
@@ -115,7 +116,7 @@ def test_in_a_graph_with_an_unknown_batch_size_it_is_the_same():
 
 
 def test_weights_go_from_either_layer_to_the_other():
-    plain, fused = keras.layers.LSTM(5), FusedLSTM(5)
+    plain, fused = keras.layers.LSTM(5), FastLSTM(5)
     for layer in (plain, fused):
         layer.build((None, TIMESTEPS, FEATURES))
     names = [[variable.name for variable in layer.weights] for layer in (plain, fused)]
@@ -126,3 +127,8 @@ def test_weights_go_from_either_layer_to_the_other():
     plain.set_weights(fused.get_weights())
     np.testing.assert_array_equal(plain(batch_of(7)).numpy(), before)
     np.testing.assert_allclose(fused(batch_of(7)).numpy(), before, atol=1e-6)
+
+
+def test_narrow_layers_and_unknown_batches_take_the_fused_gradient_and_wide_ones_the_compiled_one():
+    assert fastest_backward(48, 32) == fastest_backward(256, None) == "fused"
+    assert fastest_backward(49, 32) == "compiled"

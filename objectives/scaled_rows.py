@@ -1,0 +1,51 @@
+"""Scaled rows in a file beside the rows: written by the first trial that needs them, mapped by all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.messages import ForecastTask
+from objectives.scaling import Scaling, fit_scaling
+
+_AT_ONCE = 65_536  # rows, so that scaling a long series needs little memory of its own
+
+
+def scaled_rows(task: ForecastTask, kind: str, fitted: int) -> tuple[Scaling, NDArray[np.float32]]:
+    """The rows as the network sees them, held once by the system for all trials that map them.
+
+    Args:
+        task: names the rows.
+        kind: of scaling, as `fit_scaling` takes it.
+        fitted: on how many of the first rows the scaling is fitted.
+
+    Returns:
+        The scaling and the rows, (rows, columns) float32; changes to the rows stay in this process.
+    """
+    values = task.load_rows()
+    scaling = fit_scaling(kind, values[:fitted])
+    path = task.rows.with_name(f"{task.rows.stem}_{kind}_{fitted}.npy")
+    with suppress(
+        OSError
+    ):  # a folder that cannot be written to; then every trial scales for itself
+        if not path.exists():
+            _write(path, scaling, values)
+        return scaling, np.load(path, mmap_mode="c", allow_pickle=False)
+    return scaling, scaling.apply(values)
+
+
+def _write(path: Path, scaling: Scaling, values: NDArray[np.float64]) -> None:
+    """Write under a name of this process's own, then rename: several trials may come here at once."""
+    unfinished = path.with_name(f"unfinished_{os.getpid()}_{path.name}")
+    try:
+        written = np.lib.format.open_memmap(
+            unfinished, mode="w+", dtype=np.float32, shape=values.shape
+        )
+        for start in range(0, len(values), _AT_ONCE):
+            written[start : start + _AT_ONCE] = scaling.apply(values[start : start + _AT_ONCE])
+        written.flush()
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+"""Scaled rows: the scaling of the rows it is fitted on, in one file that every trial maps."""
+
+import numpy as np
+
+from objectives.scaled_rows import scaled_rows
+from objectives.scaling import fit_scaling
+
+
+def test_they_are_the_rows_scaled_by_the_first_ones_alone(make_task):
+    task = make_task()
+    values = task.load_rows()
+    scaling, rows = scaled_rows(task, "min-max", 100)
+    expected = fit_scaling("min-max", values[:100])
+    np.testing.assert_array_equal(scaling.center, expected.center)
+    np.testing.assert_array_equal(rows, expected.apply(values))
+
+
+def test_they_are_written_once_and_mapped_by_whoever_comes_later(make_task):
+    task = make_task()
+    scaled_rows(task, "standard", 90)
+    path = task.rows.with_name(f"{task.rows.stem}_standard_90.npy")
+    written = path.stat().st_mtime_ns
+    _, rows = scaled_rows(task, "standard", 90)
+    assert path.stat().st_mtime_ns == written
+    assert isinstance(rows, np.memmap)
+    rows[:] = 0  # a trial cannot change what others see
+    assert np.load(path, mmap_mode="r").any()
+    assert not list(path.parent.glob("unfinished*"))
+
+
+def test_another_share_of_rows_is_another_file(make_task):
+    task = make_task()
+    first, second = (scaled_rows(task, "standard", fitted)[1] for fitted in (60, 120))
+    assert not np.array_equal(first, second)
