@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test lint
+.PHONY: run install test lint bench
 
 run: install
 	$(BIN)/lstm-search run
@@ -26,3 +26,7 @@ lint: .venv/installed_for_tests
 
 test: lint
 	$(BIN)/pytest
+
+bench: .venv/installed_for_tests
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python tests/bench/speed.py
