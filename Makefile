@@ -29,4 +29,4 @@ test: lint
 
 bench: .venv/installed_for_tests
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python tests/bench/speed.py
+	$(BIN)/python tests/bench/speed.py $(if $(DATA),--data $(DATA))

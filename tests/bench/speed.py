@@ -1,8 +1,8 @@
 """`make bench`: prints one table and writes runs/bench.json; every figure is a ratio within this run.
 
-    python tests/bench/speed.py [--out runs/bench.json]
+    python tests/bench/speed.py [--data ETTh1.csv] [--out runs/bench.json]
 
-Without torch `step_vs_torch` is null.
+Without the file of ETTh1 the whole search is not compared; without torch `step_vs_torch` is null.
 """
 
 import argparse
@@ -12,11 +12,13 @@ import os
 import platform
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, median
 
 from rich.console import Console
 from rich.table import Table
+from searches import against_hand_written, over_rows, over_trials, over_workers
 
 HERE = Path(__file__).parent
 ROUNDS = 3
@@ -131,6 +133,7 @@ def show_steps(cells: list[dict[str, object]], console: Console) -> None:
 def main() -> None:
     """Run everything and write the file as parts of it are done."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, help="ETTh1.csv, for the whole search")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"))
     arguments = parser.parse_args()
     console = Console(width=110)
@@ -139,7 +142,12 @@ def main() -> None:
     figures |= step_figures(cells)
     show_steps(cells, console)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(figures, indent=2))
+    parts = [over_rows, over_workers, over_trials]
+    if arguments.data:
+        parts.insert(0, partial(against_hand_written, arguments.data))
+    for part in parts:
+        figures |= part()
+        arguments.out.write_text(json.dumps(figures, indent=2))
     console.print_json(json.dumps({k: v for k, v in figures.items() if k != "steps"}))
 
 
