@@ -28,14 +28,19 @@ def fastest_backward(units: int, batch: int | None) -> Backward:
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """`keras.layers.LSTM` computed by a fused kernel: the same variables, results and gradients.
 
-    Only for tanh activation, sigmoid gates, no mask and no recurrent dropout, on a CPU; `build_network`
-    sees to that. Models are saved with the plain layer, never with this one.
+    Only for tanh activation, sigmoid gates and no recurrent dropout, on a CPU; `build_network` sees to
+    that. Masked sequences take the plain path. Models are saved with the plain layer, never with this.
     """
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Run the layer over `sequences` (batch, timesteps, features), as `keras.layers.RNN` asks."""
+        if mask is not None:
+            plain: tuple[Any, Any, list[Any]] = super().inner_loop(
+                sequences, initial_state, mask, training
+            )
+            return plain
         inputs = tf.transpose(sequences, (1, 0, 2))  # (timesteps, batch, features)
         if self.go_backwards:
             inputs = tf.reverse(inputs, axis=(0,))

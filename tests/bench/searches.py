@@ -150,6 +150,8 @@ def against_hand_written(data: Path) -> dict[str, object]:
             "our_best": ours.record.best.value,
             "hand_written_complete": theirs["states"].count("COMPLETE"),
             "our_complete": states.count("complete"),
+            "hand_written_epochs": sum(theirs["epochs"]),
+            "our_epochs": sum(trial.attributes["epochs"] for trial in ours.record.trials),
             "overheads": overheads,
         },
     }

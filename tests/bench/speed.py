@@ -130,6 +130,15 @@ def show_steps(cells: list[dict[str, object]], console: Console) -> None:
     console.print(table)
 
 
+def processor() -> str:
+    """What the system calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
 def main() -> None:
     """Run everything and write the file as parts of it are done."""
     parser = argparse.ArgumentParser()
@@ -137,7 +146,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"))
     arguments = parser.parse_args()
     console = Console(width=110)
-    figures: dict[str, object] = {"machine": f"{platform.processor()} {os.cpu_count()} cores"}
+    figures: dict[str, object] = {"machine": f"{os.cpu_count()} cores of {processor()}"}
     cells = compare_steps()
     figures |= step_figures(cells)
     show_steps(cells, console)

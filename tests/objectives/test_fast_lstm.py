@@ -106,6 +106,14 @@ def test_bidirectional_layers_are_the_plain_ones(return_sequences):
     assert_same(fused, plain)
 
 
+def test_masked_steps_are_passed_over_as_by_the_plain_layer():
+    plain, fused = stacks(16, 1)
+    mask = np.arange(TIMESTEPS) < np.array([[2], [5], [TIMESTEPS]])
+    expected, found = (layers[0](batch_of(3), mask=mask).numpy() for layers in (plain, fused))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(expected - plain[0](batch_of(3)).numpy()).max() > 0.01  # the mask matters
+
+
 def test_in_a_graph_with_an_unknown_batch_size_it_is_the_same():
     plain, fused = stacks(16, 1)
     signature = [tf.TensorSpec((None, TIMESTEPS, FEATURES))]

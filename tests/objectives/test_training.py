@@ -193,7 +193,7 @@ def test_each_pass_has_an_order_of_its_own_of_the_same_windows(make_trainer):
 # ------------------------------------------------------------------------------------- the search
 
 
-@pytest.mark.parametrize("units", [(6, 4), (64, 4)])
+@pytest.mark.parametrize("units", [(6, 4), (16, 64, 56)])
 def test_fast_and_plain_layers_train_alike(make_trainer, units):
     wanted = {"units": units, "dropout": 0.2, "l2": 1e-3}
     fused, plain = (run(make_trainer(fast=fast, **wanted), settings_of()) for fast in (True, False))

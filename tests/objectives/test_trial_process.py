@@ -1,6 +1,7 @@
 """A process for each trial: what comes back from it, and what is told of one that comes to nothing."""
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import re
 import signal
@@ -14,7 +15,12 @@ import psutil
 import pytest
 
 from objectives.messages import RefitRequest, TrialRequest
-from objectives.trial_process import TrialFailedError, _cause_of_death, run_in_process
+from objectives.trial_process import (
+    TrialFailedError,
+    _cause_of_death,
+    count_gpus,
+    run_in_process,
+)
 
 SEED = 11
 ROOT = Path(__file__).parents[2]
@@ -154,6 +160,35 @@ def test_a_refit_takes_place_in_a_process_too(request_, outcome, tmp_path):
     assert refitted.test.shape == (len(request_.task.split.test.origins), 3, 1)
     assert (tmp_path / "model.keras").exists()
     assert (tmp_path / "model_train_only.keras").exists()
+
+
+def test_neither_the_caller_nor_the_server_grows_from_trial_to_trial(request_, outcome):
+    server = psutil.Process(multiprocessing.forkserver._forkserver._forkserver_pid)
+
+    def held() -> tuple[int, int]:
+        return psutil.Process().memory_info().rss, server.memory_info().rss
+
+    def run(trials: int) -> None:
+        for _ in range(trials):
+            run_in_process(request_, always)
+
+    run(5)
+    before = held()
+    run(20)
+    for earlier, later in zip(before, held(), strict=True):
+        assert later < 1.01 * earlier
+
+
+def test_an_outcome_tells_what_it_cost(outcome):
+    assert list(outcome.seconds) == ["start", "load", "build", "trace", "compile", "steps"]
+    assert all(seconds >= 0 for seconds in outcome.seconds.values())
+    assert outcome.seconds["steps"] > 0
+    assert 100 < outcome.peak_memory < 2_000  # MiB; TensorFlow alone takes a few hundred
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a GPU's driver")
+def test_no_gpu_is_counted_where_there_is_none():
+    assert count_gpus() == 0
 
 
 def test_the_caller_stays_free_of_tensorflow(request_, tmp_path):
