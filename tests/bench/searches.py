@@ -12,8 +12,8 @@ from statistics import median
 
 import numpy as np
 import psutil
+from step import hyperparameters
 
-from objectives.hyperparameters import Hyperparameters
 from objectives.messages import ForecastTask, TrialRequest
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
@@ -218,21 +218,7 @@ def over_rows() -> dict[str, object]:
 def _trial_on(path: Path, rows: int, timesteps: int, stride: int) -> TrialRequest:
     data = DataSettings(targets=("level",), horizon=6, stride=stride)
     split = cut(rows, SplitSettings(), data, 336, None)
-    wanted = Hyperparameters(
-        timesteps=timesteps,
-        units=(16,),
-        dropout=0.1,
-        batch_size=128,
-        learning_rate=1e-3,
-        recurrent_dropout=0.0,
-        l2=0.0,
-        optimizer="adam",
-        activation="tanh",
-        bidirectional=False,
-        output="change",
-        skip="linear",
-        scaling="standard",
-    )
+    wanted = hyperparameters(16, timesteps, 128, 1)
     return TrialRequest(ForecastTask(path, 1, split, TrainingSettings(epochs=2)), wanted, 0)
 
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from objectives.hyperparameters import Hyperparameters
+
 FEATURES, HORIZON, ROWS = 7, 24, 20_000
 SKIPPED = 4  # first batches of `fit`, while its input pipeline starts
 
@@ -30,16 +32,9 @@ def windows(timesteps: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return cut[:, :timesteps], cut[:, timesteps:, :1]
 
 
-def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):
-    """Our default network, of fast or of plain layers, with its hyperparameters."""
-    from objectives.hyperparameters import Hyperparameters  # noqa: PLC0415
-    from objectives.messages import Compute  # noqa: PLC0415
-    from objectives.network import build_network  # noqa: PLC0415
-    from objectives.trial import prepare_device  # noqa: PLC0415
-
-    with suppress(RuntimeError):  # an earlier cell has computed something already
-        prepare_device(Compute(threads=1))
-    wanted = Hyperparameters(
+def hyperparameters(units: int, timesteps: int, batch: int, depth: int) -> Hyperparameters:
+    """Those of the default space, of these sizes."""
+    return Hyperparameters(
         timesteps=timesteps,
         units=(units,) * depth,
         dropout=0.1,
@@ -54,6 +49,17 @@ def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):
         skip="linear",
         scaling="standard",
     )
+
+
+def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):
+    """Our default network, of fast or of plain layers, with its hyperparameters."""
+    from objectives.messages import Compute  # noqa: PLC0415
+    from objectives.network import build_network  # noqa: PLC0415
+    from objectives.trial import prepare_device  # noqa: PLC0415
+
+    with suppress(RuntimeError):  # an earlier cell has computed something already
+        prepare_device(Compute(threads=1))
+    wanted = hyperparameters(units, timesteps, batch, depth)
     return wanted, build_network(wanted, FEATURES, 1, HORIZON, fast=fast)
 
 
