@@ -97,7 +97,7 @@ def test_a_turn_is_free_when_its_lease_has_ended(storage) -> None:
     take_turn(storage, "shared", "first", LONG)
     assert not take_turn(storage, "shared", "next", LONG)
     with storage.engine.begin() as connection:
-        # Two hours are over: SQLite's clock is too coarse to tell the lease's end from its start plus one.
+        # Two hours are over: after one, a coarse clock could still read the very end of the lease.
         connection.execute(text(f"UPDATE lstm_search_turn SET until = until - {2 * LONG}"))
     assert take_turn(storage, "shared", "next", LONG)
 
