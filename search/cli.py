@@ -74,6 +74,12 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which no trial is begun.")
     ] = None,
+    until: Annotated[
+        float | None, typer.Option(help="End once validation is as good as this.")
+    ] = None,
+    no_improvement: Annotated[
+        int | None, typer.Option(help="End after so many complete trials without a better one.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
     ] = None,
@@ -105,6 +111,8 @@ def run(
         "study": {
             "trials": trials,
             "timeout": timeout,
+            "until": until,
+            "no_improvement": no_improvement,
             "workers": workers,
             "threads": threads,
             "share_gpu": share_gpu or None,
@@ -226,6 +234,96 @@ def delete(
         from search.commands import delete as command  # noqa: PLC0415
 
         return command.execute(name, storage, out, confirmed=yes, keep_files=keep_files)
+
+    _exit_with(carry_out)
+
+
+storage_app = typer.Typer(help="Look after a database of studies.", no_args_is_help=True)
+app.add_typer(storage_app, name="storage")
+UrlArgument = Annotated[
+    str | None,
+    typer.Argument(help="Database URL; else $LSTM_SEARCH_STORAGE, else runs/studies.db."),
+]
+
+
+@storage_app.command(
+    name="check", epilog="Example: `lstm-search storage check postgresql://host/db`"
+)
+def check_storage(url: UrlArgument = None) -> None:
+    """Tell whether a database answers, how fast it writes, and for how many workers it suffices."""
+
+    def carry_out() -> int:
+        from search.commands import storage as command  # noqa: PLC0415
+        from search.commands.opening import existing_url  # noqa: PLC0415
+
+        return command.check(existing_url(url, None))
+
+    _exit_with(carry_out)
+
+
+@storage_app.command(name="upgrade")
+def upgrade_storage(url: UrlArgument = None) -> None:
+    """Bring the tables of an older Optuna to the version that is installed."""
+
+    def carry_out() -> int:
+        from search.commands import storage as command  # noqa: PLC0415
+        from search.commands.opening import existing_url  # noqa: PLC0415
+
+        return command.upgrade(existing_url(url, None))
+
+    _exit_with(carry_out)
+
+
+@storage_app.command(name="backup", epilog="Example: `lstm-search storage backup studies_2026.db`")
+def back_up_storage(
+    file: Annotated[Path, typer.Argument(help="SQLite file to make.")],
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Copy every study into a new SQLite file, whatever database they are in."""
+
+    def carry_out() -> int:
+        from search.commands import storage as command  # noqa: PLC0415
+        from search.commands.opening import existing_url  # noqa: PLC0415
+
+        return command.backup(existing_url(storage, out), file)
+
+    _exit_with(carry_out)
+
+
+@storage_app.command(
+    name="restore", epilog="Example: `lstm-search storage restore studies_2026.db`"
+)
+def restore_storage(
+    file: Annotated[Path, typer.Argument(help="What `storage backup` made.")],
+    url: UrlArgument = None,
+) -> None:
+    """Copy every study of a backup into a database; studies that are there already are refused."""
+
+    def carry_out() -> int:
+        from search.commands import storage as command  # noqa: PLC0415
+        from search.commands.opening import url_or_default  # noqa: PLC0415
+
+        return command.restore(file, url_or_default(url, None))
+
+    _exit_with(carry_out)
+
+
+@storage_app.command(
+    name="copy",
+    epilog="Example: `lstm-search storage copy sqlite:///runs/studies.db mysql://host/db`",
+)
+def copy_storage(
+    source: Annotated[str, typer.Argument(help="Database URL to copy from.")],
+    target: Annotated[str, typer.Argument(help="Database URL to copy to.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Studies; else all.")] = None,
+) -> None:
+    """Copy studies between databases, with all of their trials."""
+
+    def carry_out() -> int:
+        from search.commands import storage as command  # noqa: PLC0415
+
+        return command.copy(source, target, tuple(names or ()))
 
     _exit_with(carry_out)
 

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 
 from objectives.errors import InputError
 from objectives.messages import Compute, ForecastTask
+from search.budget import enough
 from search.preparation import Preparation
 from search.slots import slots_left, try_again
 from search.study import Study
@@ -171,7 +172,8 @@ def _slots_left(found: optuna.Study, study: Study) -> int:
     with _experimental():
         fail_stale_trials(found)
     requeue_orphans(found)
-    return slots_left(found.get_trials(deepcopy=False), study.trials)
+    trials = found.get_trials(deepcopy=False)
+    return 0 if enough(trials, study.study) else slots_left(trials, study.trials)
 
 
 @contextmanager

@@ -31,9 +31,11 @@ class StudySettings(Section):
 
     `name` identifies the study in its database, which `storage` names as a URL (None: the environment
     variable LSTM_SEARCH_STORAGE, else a SQLite file in the output directory). `trials` is the total
-    the study shall reach; after `timeout` seconds no trial is begun. `workers` trials run at once
-    (None: one per core, or one per GPU), each with `threads` threads; `share_gpu` lets several of them
-    compute on one GPU. `seed` decides every random number. `enqueue` lists points to try first.
+    the study shall reach; after `timeout` seconds no trial is begun, nor once a trial's value is `until`
+    or better, nor once `no_improvement` complete trials in a row were no better than the best before.
+    `workers` trials run at once (None: one per core, or one per GPU), each with `threads` threads;
+    `share_gpu` lets several of them compute on one GPU. `seed` decides every random number. `enqueue`
+    lists points to try first.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "study"
@@ -42,6 +44,8 @@ class StudySettings(Section):
     pruner: PrunerName = "median"
     trials: Annotated[Integer, Field(ge=1)] = 30
     timeout: Annotated[Number, Field(gt=0)] | None = None
+    until: Number | None = None
+    no_improvement: Annotated[Integer, Field(ge=1)] | None = None
     workers: Annotated[Integer, Field(ge=1)] | None = None
     threads: Annotated[Integer, Field(ge=1)] = 1
     share_gpu: StrictBool = False
@@ -101,7 +105,15 @@ class Study(Section):
         """What two runs must share to be one study: all but names, places and budgets."""
         sections = self.model_dump(mode="json")
         del sections["output"], sections["data"]["path"]
-        for budget in ("name", "storage", "trials", "timeout", "enqueue"):
+        for budget in (
+            "name",
+            "storage",
+            "trials",
+            "timeout",
+            "until",
+            "no_improvement",
+            "enqueue",
+        ):
             del sections["study"][budget]
         for means in ("workers", "threads", "share_gpu"):
             del sections["study"][means]

@@ -52,6 +52,8 @@ _STUDY: dict[str, tuple[Any, str]] = {
     "pruner": (None, "or " + ", ".join(f'"{name}"' for name in get_args(PrunerName)[1:])),
     "trials": (None, "in all, those of earlier runs included"),
     "timeout": (3600.0, "seconds after which no trial begins; without a limit by default"),
+    "until": (0.01, "no trial begins once validation is as good as this"),
+    "no_improvement": (30, "no trial begins after so many complete ones without a better one"),
     "workers": (2, "trials at once; one per core by default"),
     "threads": (None, "of each trial; more trials at once beat more threads"),
     "share_gpu": (True, "let several workers compute on one GPU"),

@@ -22,6 +22,7 @@ from objectives.messages import Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import make_pruner
 from objectives.trial_process import TrialFailedError
+from search.budget import enough
 from search.samplers import SlotSampler, make_sampler
 from search.slots import seed_of, slot_of, slots_left, try_again
 from search.study import Study
@@ -107,7 +108,8 @@ def work(order: WorkOrder, number: int) -> None:
 
     while not stop() and (order.deadline is None or time.time() < order.deadline):
         with wait_for_turn(storage, settings.name, holder):
-            if not slots_left(study.get_trials(deepcopy=False), order.study.trials):
+            trials = study.get_trials(deepcopy=False)
+            if enough(trials, settings) or not slots_left(trials, order.study.trials):
                 break
             study.optimize(run, n_trials=1, catch=(TrialFailedError,))
 

@@ -2,10 +2,12 @@
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import psutil
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -30,6 +32,23 @@ _DIALECTS = {
     "mysql+pymysql": _MYSQL,
     "mariadb": _MARIADB,
     "mariadb+pymysql": _MARIADB,
+}
+_NETWORK_FILE_SYSTEMS = {
+    *(
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afpfs",
+        "9p",
+        "afs",
+        "ceph",
+        "lustre",
+        "gpfs",
+        "beegfs",
+    ),
+    *("glusterfs", "fuse.glusterfs", "fuse.ceph", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse"),
 }
 _EXAMPLES = "sqlite:///studies.db, postgresql://user@host/name or mysql://user@host/name"
 
@@ -119,6 +138,18 @@ def _import_driver(module: str, extra: str, drivername: str) -> None:
         ) from None
 
 
+def _refuse_network(folder: Path, mounts: Sequence[Any]) -> None:
+    """Refuse a folder on a file system whose locks do not reach the other machines that share it."""
+    reached = folder.resolve()
+    below = [mount for mount in mounts if reached.is_relative_to(mount.mountpoint)]
+    deepest = max(below, key=lambda mount: len(mount.mountpoint), default=None)
+    if deepest is not None and deepest.fstype in _NETWORK_FILE_SYSTEMS:
+        raise StorageError(
+            f"{folder} is on a network file system ({deepest.fstype} at {deepest.mountpoint}), where "
+            "SQLite files break; name a local folder, or a PostgreSQL or MySQL database"
+        )
+
+
 def _prepare_file(url: URL) -> None:
     name = url.database or ""
     if name in ("", ":memory:") or (
@@ -131,6 +162,7 @@ def _prepare_file(url: URL) -> None:
     if name.startswith("file:"):
         return  # SQLite's own URI, whose path is SQLite's to interpret
     folder = Path(name).parent
+    _refuse_network(folder, psutil.disk_partitions(all=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -79,7 +79,9 @@ class _Database(RDBStorage):
             return stale + [int(row.trial_id) for row in silent]
 
 
-def open_storage(url: str, *, heartbeat: Heartbeat | None = None) -> RDBStorage:
+def open_storage(
+    url: str, *, heartbeat: Heartbeat | None = None, any_schema: bool = False
+) -> RDBStorage:
     """Open the database, making it where it does not exist yet.
 
     SQLite gets write-ahead logging and transactions that take the write lock when they begin,
@@ -90,6 +92,7 @@ def open_storage(url: str, *, heartbeat: Heartbeat | None = None) -> RDBStorage:
     Args:
         url: SQLite file, PostgreSQL or MySQL, such as "sqlite:///studies.db".
         heartbeat: Signs of life during `study.optimize`; None for none.
+        any_schema: Whether tables of another version of Optuna are taken too, to look after them.
 
     Raises:
         StorageError: The URL is wrong, the driver is missing, the server does not answer (within
@@ -99,19 +102,19 @@ def open_storage(url: str, *, heartbeat: Heartbeat | None = None) -> RDBStorage:
     if optuna.logging.get_verbosity() == optuna.logging.INFO:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return _opened(address, heartbeat)
+        return _opened(address, heartbeat, any_schema)
     except (SQLAlchemyError, OptunaError, RuntimeError, TypeError) as error:
         # A driver answers an option in the URL that it does not know with a TypeError.
         said = address.without_secrets(reason(error))
         raise StorageError(f"cannot open the database {redacted(url)}: {said}") from None
 
 
-def _opened(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
+def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> RDBStorage:
     """Open, and try again where another process was making the same tables."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            storage = _constructed(address, heartbeat)
+            storage = _constructed(address, heartbeat, any_schema)
             _tune(storage.engine)
             with storage.engine.begin():  # a file that cannot be written shows it here
                 return storage
@@ -121,7 +124,7 @@ def _opened(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
             time.sleep(_entropy.uniform(0.05, 0.3))
 
 
-def _constructed(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
+def _constructed(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> RDBStorage:
     # Optuna formats the URL as a template.
     url = address.url.render_as_string(hide_password=False)
     template = url.replace("{", "{{").replace("}", "}}")
@@ -130,6 +133,7 @@ def _constructed(address: Address, heartbeat: Heartbeat | None) -> RDBStorage:
         return _Database(
             template,
             _engine_settings(address),
+            any_schema,
             heartbeat_interval=heartbeat.interval_seconds if heartbeat else None,
             grace_period=heartbeat.grace_seconds if heartbeat else None,
             heartbeat_stale_trial_callback=heartbeat.on_stale if heartbeat else None,

@@ -22,13 +22,29 @@ def open_existing(storage: str | None, out: Path | None) -> RDBStorage:
         InputError: the SQLite file does not exist yet.
         storage.errors.StorageError: the database cannot be used.
     """
-    given = storage or os.environ.get(STORAGE_VARIABLE)
-    if given:
-        return open_storage(given)
-    path = results_folder(out) / "studies.db"
-    if not path.exists():
+    return open_storage(existing_url(storage, out))
+
+
+def existing_url(storage: str | None, out: Path | None) -> str:
+    """The URL of the database named by the option, the environment, or of the SQLite file under `out`.
+
+    Raises:
+        InputError: the SQLite file does not exist yet.
+    """
+    url = url_or_default(storage, out)
+    path = _default_file(out)
+    if url == f"sqlite:///{path}" and not path.exists():
         raise InputError(
             f"there is no database at {path} yet; run a study first, or name one with --storage or "
             "--out"
         )
-    return open_storage(f"sqlite:///{path}")
+    return url
+
+
+def url_or_default(storage: str | None, out: Path | None) -> str:
+    """The URL given, that of the environment, or that of the SQLite file under `out`."""
+    return storage or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{_default_file(out)}"
+
+
+def _default_file(out: Path | None) -> Path:
+    return results_folder(out) / "studies.db"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from search.cli import app
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
-COMMANDS = ("run", "init", "check", "list", "show", "best", "delete")
+COMMANDS = ("run", "init", "check", "list", "show", "best", "delete", "storage check")
 
 
 def call(*arguments: str) -> tuple[int, str, str]:
@@ -48,7 +48,7 @@ def test_command_line_does_not_import_what_is_slow() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
-    code, output, _ = call(name, "--help")
+    code, output, _ = call(*name.split(), "--help")
     assert code == 0
     assert "Example" in output
 
@@ -228,3 +228,22 @@ def test_delete_asks_and_removes_study_and_files(
     assert call("delete", "wave", "--out", str(out), "--yes")[0] == 0
     assert not (out / "wave").exists()
     assert "wave" not in call("list", "--out", str(out))[1]
+
+
+def test_a_database_is_checked_backed_up_and_restored(finished: Finished, tmp_path: Path) -> None:
+    url = f"sqlite:///{finished[0] / 'runs' / 'studies.db'}"
+    code, output, _ = call("storage", "check", url)
+    assert code == 0
+    assert all(word in output for word in ("1 studies", "the newest", "fine"))
+    backup, again = tmp_path / "backup.db", f"sqlite:///{tmp_path / 'again.db'}"
+    assert call("storage", "backup", str(backup), "--storage", url)[0] == 0
+    assert call("storage", "restore", str(backup), again)[0] == 0
+    shown = [call("show", "wave", "--json", "--storage", each)[1] for each in (url, again)]
+    assert json.loads(shown[0]) == json.loads(shown[1])
+    assert "'wave'" in complaint("storage", "copy", url, again)
+
+
+def test_a_missing_database_is_not_made_by_looking_at_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "there is no database" in complaint("storage", "check")
+    assert not list(tmp_path.iterdir())

@@ -181,7 +181,16 @@ def test_defaults_shown_are_the_defaults(tmp_path: Path) -> None:
     shown = tomllib.loads(uncommented(text_of(path)))
     defaults = load_study(path).model_dump(mode="json")
 
-    examples = {"name", "storage", "timeout", "workers", "share_gpu", "enqueue"}
+    examples = {
+        "name",
+        "storage",
+        "timeout",
+        "workers",
+        "share_gpu",
+        "until",
+        "no_improvement",
+        "enqueue",
+    }
     for section in ("study", "training", "output"):
         for key, value in shown[section].items():
             assert key in examples or value == defaults[section][key], key

@@ -1,6 +1,9 @@
+from collections import namedtuple
+from pathlib import Path
+
 import pytest
 
-from storage.address import parse_address, redacted
+from storage.address import _refuse_network, parse_address, redacted
 from storage.errors import StorageError
 
 SECRET = "s3cr3t"
@@ -78,3 +81,20 @@ def test_the_driver_is_chosen_for_the_user(typed: str, module: str, drivername: 
 def test_the_folder_of_a_file_is_made(tmp_path) -> None:
     parse_address(f"sqlite:///{tmp_path}/a/b/studies.db")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+Mount = namedtuple("Mount", "mountpoint fstype")
+MOUNTS = [Mount("/", "ext4"), Mount("/home", "nfs4"), Mount("/home/me/fast", "xfs")]
+
+
+def test_a_file_on_a_network_file_system_is_refused_with_what_to_do() -> None:
+    with pytest.raises(
+        StorageError, match=r"nfs4 at /home.*local folder, or a PostgreSQL"
+    ) as caught:
+        _refuse_network(Path("/home/me/runs"), MOUNTS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["/home/me/fast/runs", "/homes/me", "/tmp"])
+def test_a_local_folder_is_taken_wherever_it_is_mounted(folder: str) -> None:
+    _refuse_network(Path(folder), MOUNTS)

@@ -1,0 +1,59 @@
+"""`lstm-search storage`: look after a database."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from storage import maintenance
+from storage.address import redacted
+from storage.database import open_storage
+
+_SLOW_WRITE = 0.1  # seconds; a trial of 30 epochs writes about 60 times
+
+
+def check(url: str) -> int:
+    """Print how a database is; 1 where a search would suffer."""
+    health = maintenance.examine(url)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"database     {redacted(url)}: {health.server}, {health.studies} studies")
+    schema = "the newest" if health.up_to_date else "run `lstm-search storage upgrade`"
+    console.print(f"schema       {health.schema}: {schema}")
+    slow = health.write_seconds > _SLOW_WRITE
+    verdict = "slow: trials will wait for it" if slow else "fine"
+    console.print(f"write        {1000 * health.write_seconds:.1f} ms: {verdict}")
+    most = health.most_workers
+    if most is not None:
+        used, allowed = health.connections_used, health.connections_allowed
+        console.print(f"connections  {used} of {allowed} used: enough for {most} more workers")
+    return int(slow or not health.up_to_date or most == 0)
+
+
+def upgrade(url: str) -> int:
+    """Bring the schema to the newest version."""
+    before, after = maintenance.upgrade(url)
+    what = f"was {after} already" if before == after else f"went from {before} to {after}"
+    print(f"the schema of {redacted(url)} {what}")
+    return 0
+
+
+def backup(url: str, file: Path) -> int:
+    """Copy every study into a new file."""
+    studies = maintenance.back_up(url, file)
+    print(f"{studies} studies of {redacted(url)} are in {file}")
+    return 0
+
+
+def restore(file: Path, url: str) -> int:
+    """Copy every study of a backup into a database."""
+    studies = maintenance.restore(file, url)
+    print(f"{studies} studies of {file} are in {redacted(url)}")
+    return 0
+
+
+def copy(source: str, target: str, names: tuple[str, ...]) -> int:
+    """Copy the studies named, or all, from one database to another."""
+    opened = open_storage(source)
+    chosen = names or tuple(study.study_name for study in opened.get_all_studies())
+    trials = maintenance.copy_studies(opened, open_storage(target), chosen)
+    print(f"{len(chosen)} studies with {trials} trials are in {redacted(target)}")
+    return 0

@@ -1,0 +1,205 @@
+"""Looking after a database: is it well, is its schema the newest, and studies moved to another one."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import Column, Integer, MetaData, Table, text
+
+from storage.database import open_storage
+from storage.errors import StorageError, database_errors
+
+_WRITES = 5
+CONNECTIONS_A_WORKER = 2  # one for the trial and one for its heartbeat
+
+_metadata = MetaData()
+_probe = Table("lstm_search_probe", _metadata, Column("number", Integer, primary_key=True))
+_ALLOWED = {
+    "postgresql": "SELECT setting FROM pg_settings WHERE name = 'max_connections'",
+    "mysql": "SELECT @@max_connections",
+}
+_USED = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL",
+    "mysql": "SELECT count(*) FROM information_schema.processlist",
+}
+for _each in (_ALLOWED, _USED):
+    _each["mariadb"] = _each["mysql"]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What was found in a database that answers.
+
+    `server` is its kind and version, `schema` the version of Optuna's tables and `newest_schema` the one
+    that this Optuna knows; `write_seconds` the median time of a small committed write;
+    `connections_allowed` and `connections_used` are None for a file.
+    """
+
+    server: str
+    schema: str
+    newest_schema: str
+    studies: int
+    write_seconds: float
+    connections_allowed: int | None
+    connections_used: int | None
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the schema is the newest."""
+        return self.schema == self.newest_schema
+
+    @property
+    def most_workers(self) -> int | None:
+        """How many more workers its connections suffice for, None without a limit."""
+        if self.connections_allowed is None or self.connections_used is None:
+            return None
+        return max(0, self.connections_allowed - self.connections_used) // CONNECTIONS_A_WORKER
+
+
+def examine(url: str) -> Health:
+    """Open a database, whatever its schema's version, and measure it with a table made for that.
+
+    Optuna's tables are made where there are none, as a search would.
+
+    Raises:
+        StorageError: it cannot be opened or written to.
+    """
+    storage = open_storage(url, any_schema=True)
+    with database_errors("cannot examine the database"):
+        engine = storage.engine
+        with engine.begin() as connection:
+            kind = connection.dialect.name
+            version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+            allowed, used = (
+                int(connection.execute(text(queries[kind])).scalar_one())
+                if kind in queries
+                else None
+                for queries in (_ALLOWED, _USED)
+            )
+        found = Health(
+            server=f"{kind} {version}".strip(),
+            schema=storage.get_current_version(),
+            newest_schema=storage.get_head_version(),
+            studies=len(storage.get_all_studies()),
+            write_seconds=_write_seconds(storage),
+            connections_allowed=allowed,
+            connections_used=used,
+        )
+        engine.dispose()
+    return found
+
+
+def _write_seconds(storage: RDBStorage) -> float:
+    engine = storage.engine
+    _metadata.create_all(engine)
+    try:
+        taken = []
+        for number in range(_WRITES):
+            started = time.perf_counter()
+            with engine.begin() as connection:
+                connection.execute(_probe.insert().values(number=number))
+            taken.append(time.perf_counter() - started)
+        return median(taken)
+    finally:
+        _metadata.drop_all(engine)
+
+
+def upgrade(url: str) -> tuple[str, str]:
+    """Bring the schema to the newest version; gives the version before and after.
+
+    Raises:
+        StorageError: the database cannot be opened or changed.
+    """
+    storage = open_storage(url, any_schema=True)
+    with database_errors("cannot upgrade the database"):
+        before = storage.get_current_version()
+        storage.upgrade()
+        return before, storage.get_current_version()
+
+
+def copy_studies(source: RDBStorage, target: RDBStorage, names: tuple[str, ...]) -> int:
+    """Copy studies with all of their trials and attributes; none where one of them cannot be.
+
+    Trials that are running stay behind: nobody would ever end their copies.
+
+    Returns:
+        How many trials were copied.
+
+    Raises:
+        StorageError: a study is missing in `source`, exists in `target`, or a database does not answer.
+    """
+    with database_errors("cannot copy the studies"):
+        known, taken = (
+            {study.study_name for study in storage.get_all_studies()}
+            for storage in (source, target)
+        )
+        for name in names:
+            if name not in known:
+                raise StorageError(f"there is no study {name!r} in the database to copy from")
+            if name in taken:
+                raise StorageError(
+                    f"there is a study {name!r} in the database to copy to already; delete it there "
+                    "first, or name the studies to copy"
+                )
+        return sum(_copy(source, target, name) for name in names)
+
+
+def _copy(source: RDBStorage, target: RDBStorage, name: str) -> int:
+    original = optuna.load_study(study_name=name, storage=source)
+    copy = optuna.create_study(study_name=name, storage=target, directions=original.directions)
+    try:
+        for key, value in source.get_study_system_attrs(original._study_id).items():
+            target.set_study_system_attr(copy._study_id, key, value)
+        for key, value in original.user_attrs.items():
+            copy.set_user_attr(key, value)
+        trials = [
+            trial
+            for trial in original.get_trials(deepcopy=False)
+            if trial.state != TrialState.RUNNING
+        ]
+        copy.add_trials(trials)
+    except BaseException:
+        target.delete_study(copy._study_id)
+        raise
+    return len(trials)
+
+
+def back_up(url: str, file: Path) -> int:
+    """Copy every study of a database into a new SQLite file; gives the number of studies.
+
+    Raises:
+        StorageError: the file exists, or a database cannot be used.
+    """
+    if file.exists():
+        raise StorageError(f"{file} exists already; name a new file")
+    unfinished = file.with_name(f"unfinished_{file.name}")
+    source = open_storage(url)
+    try:
+        target = open_storage(f"sqlite:///{unfinished}")
+        names = tuple(study.study_name for study in source.get_all_studies())
+        copy_studies(source, target, names)
+        target.remove_session()
+        target.engine.dispose()  # the last connection brings everything into the one file
+        unfinished.replace(file)
+    finally:
+        for left in unfinished.parent.glob(f"{unfinished.name}*"):
+            left.unlink()
+    return len(names)
+
+
+def restore(file: Path, url: str) -> int:
+    """Copy every study of a backup into a database; gives the number of studies.
+
+    Raises:
+        StorageError: there is no such file, a study exists in the database, or it cannot be used.
+    """
+    if not file.exists():
+        raise StorageError(f"there is no backup {file}")
+    source = open_storage(f"sqlite:///{file}")
+    names = tuple(study.study_name for study in source.get_all_studies())
+    copy_studies(source, open_storage(url), names)
+    return len(names)

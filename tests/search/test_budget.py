@@ -1,0 +1,58 @@
+"""Ends of a search other than its number of trials."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from typer.testing import CliRunner
+
+from search.budget import enough
+from search.cli import app
+from search.study import StudySettings
+from storage.database import open_storage
+from storage.records import read_study
+
+
+def complete(*values: float) -> list[FrozenTrial]:
+    trials = [create_trial(value=value) for value in values]
+    return [*trials, create_trial(state=TrialState.PRUNED), create_trial(state=TrialState.FAIL)]
+
+
+def test_without_such_a_budget_a_search_goes_on() -> None:
+    assert not enough(complete(0.5, 0.6, 0.7), StudySettings())
+    assert not enough(complete(), StudySettings(until=1.0, no_improvement=1))
+
+
+@pytest.mark.parametrize(("best", "ended"), [(0.31, False), (0.3, True), (0.2, True)])
+def test_it_ends_once_the_value_wanted_is_reached(best: float, ended: bool) -> None:
+    assert enough(complete(0.5, best, 0.6), StudySettings(until=0.3)) is ended
+
+
+@pytest.mark.parametrize(
+    ("values", "ended"),
+    [
+        ((0.5, 0.6, 0.7), True),
+        ((0.5, 0.6, 0.4), False),
+        ((0.5, 0.6), False),
+        ((0.5, 0.5, 0.5), True),
+    ],
+)
+def test_it_ends_after_complete_trials_without_a_better_one(
+    values: tuple[float, ...], ended: bool
+) -> None:
+    assert enough(complete(*values), StudySettings(no_improvement=2)) is ended
+
+
+def test_a_real_search_ends_there_and_goes_on_where_the_bar_is_raised(
+    tmp_path: Path, write_study: Callable[..., Path]
+) -> None:
+    path = write_study(tmp_path, trials=4, pruner="none")
+    out = ["--out", str(tmp_path / "runs"), "--workers", "1", "--json"]
+    first = CliRunner().invoke(app, ["run", str(path), *out, "--until", "1000"])
+    assert json.loads(first.stdout)["trials"]["total"] == 1
+    again = CliRunner().invoke(app, ["run", str(path), *out, "--no-improvement", "100"])
+    assert json.loads(again.stdout)["trials"]["total"] == 4
+    record = read_study(open_storage(f"sqlite:///{tmp_path / 'runs' / 'studies.db'}"), "wave")
+    assert len(record.trials) == 4

@@ -1,0 +1,146 @@
+"""Looking after databases: what `examine` finds, and studies that arrive whole somewhere else."""
+
+import sqlite3
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState, create_trial
+from sqlalchemy import inspect, text
+
+from storage.errors import StorageError
+from storage.maintenance import back_up, copy_studies, examine, restore, upgrade
+from storage.records import StudyRecord, read_study
+
+STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.WAITING)
+
+
+def fill(storage: RDBStorage, name: str = "one") -> StudyRecord:
+    """A study with a trial of every state that stays, with attributes and intermediate values."""
+    study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+    study.set_user_attr("identity", {"data": [1, 2]})
+    for number, state in enumerate(STATES):
+        study.add_trial(
+            create_trial(
+                state=state,
+                value=0.5 if state == TrialState.COMPLETE else None,
+                params={"rate": 0.1 * (number + 1)},
+                distributions={"rate": FloatDistribution(0.0, 1.0)},
+                intermediate_values={1: 0.3, 2: 0.4},
+                user_attrs={"seed": number},
+            )
+        )
+    return read_study(storage, name)
+
+
+def contents(record: StudyRecord) -> list[object]:
+    facts = [
+        (t.number, t.state, t.value, t.params, t.intermediate_values, t.attributes)
+        for t in record.trials
+    ]
+    return [record.name, record.minimize, record.attributes, facts]
+
+
+def test_a_new_database_is_well(url: str) -> None:
+    health = examine(url)
+    assert health.up_to_date
+    assert health.studies == 0
+    assert 0 < health.write_seconds < 10
+    assert health.server.startswith(url.split(":", maxsplit=1)[0])
+
+
+def test_a_server_tells_for_how_many_workers_its_connections_suffice(postgresql_url: str) -> None:
+    health = examine(postgresql_url)
+    assert health.connections_allowed == 100
+    assert health.connections_used >= 1
+    assert health.most_workers == (100 - health.connections_used) // 2
+
+
+def test_a_file_has_no_limit_of_connections(sqlite_url: str) -> None:
+    assert examine(sqlite_url).most_workers is None
+
+
+def test_examining_leaves_no_table_of_its_own(url: str, storage: RDBStorage) -> None:
+    before = inspect(storage.engine).get_table_names()
+    examine(url)
+    assert inspect(storage.engine).get_table_names() == before
+
+
+def test_an_older_schema_is_found_and_upgraded(url: str, storage: RDBStorage) -> None:
+    older = next(v for v in storage.get_all_versions() if v != storage.get_head_version())
+    with storage.engine.begin() as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{older}'"))
+    assert not examine(url).up_to_date
+    assert upgrade(url) == (older, storage.get_head_version())
+    assert examine(url).up_to_date
+
+
+def test_a_copy_has_everything_but_running_trials(storage: RDBStorage, tmp_path, opened) -> None:
+    original = fill(storage)
+    running = create_trial(state=TrialState.RUNNING)
+    optuna.load_study(study_name="one", storage=storage).add_trial(running)
+    target = opened(f"sqlite:///{tmp_path}/target.db")
+    assert copy_studies(storage, target, ("one",)) == len(STATES)
+    assert contents(read_study(target, "one")) == contents(original)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [(("one", "two"), "exists|already"), (("one", "none"), "no study 'none'")]
+)
+def test_nothing_is_copied_where_one_study_cannot_be(
+    storage: RDBStorage, tmp_path: Path, opened, names: tuple[str, ...], words: str
+) -> None:
+    for name in ("one", "two"):
+        fill(storage, name)
+    target = opened(f"sqlite:///{tmp_path}/target.db")
+    fill(target, "two")
+    with pytest.raises(StorageError, match=words):
+        copy_studies(storage, target, names)
+    assert [study.study_name for study in target.get_all_studies()] == ["two"]
+
+
+def test_a_backup_is_one_file_from_which_everything_comes_back(
+    url: str, storage: RDBStorage, tmp_path: Path, opened
+) -> None:
+    originals = [contents(fill(storage, name)) for name in ("one", "two")]
+    file = tmp_path / "folder" / "backup.db"
+    file.parent.mkdir()
+    assert back_up(url, file) == 2
+    assert list(file.parent.iterdir()) == [file]
+    again = f"sqlite:///{tmp_path}/again.db"
+    assert restore(file, again) == 2
+    assert [contents(read_study(opened(again), name)) for name in ("one", "two")] == originals
+
+
+def test_a_backup_never_replaces_a_file(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    file.write_text("precious")
+    with pytest.raises(StorageError, match="exists already"):
+        back_up(url, file)
+    assert file.read_text() == "precious"
+
+
+def test_a_backup_that_fails_leaves_nothing(url: str, storage: RDBStorage, tmp_path: Path) -> None:
+    fill(storage)
+    optuna.create_study(study_name="two", storage=storage)
+    with storage.engine.begin() as connection:  # a table that cannot be read breaks the copying
+        connection.execute(text("ALTER TABLE trial_params RENAME COLUMN param_value TO gone"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(StorageError):
+        back_up(url, folder / "backup.db")
+    assert not list(folder.iterdir())
+
+
+def test_a_missing_backup_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no backup"):
+        restore(tmp_path / "none.db", f"sqlite:///{tmp_path}/target.db")
+
+
+def test_a_backup_is_a_database_that_any_program_reads(url: str, storage, tmp_path: Path) -> None:
+    fill(storage)
+    back_up(url, tmp_path / "backup.db")
+    with sqlite3.connect(tmp_path / "backup.db") as connection:
+        assert connection.execute("SELECT count(*) FROM trials").fetchone() == (len(STATES),)
