@@ -17,7 +17,9 @@ _WRITES = 5
 CONNECTIONS_A_WORKER = 2  # one for the trial and one for its heartbeat
 
 _metadata = MetaData()
-_probe = Table("lstm_search_probe", _metadata, Column("number", Integer, primary_key=True))
+_probe = Table(
+    "lstm_search_probe", _metadata, Column("number", Integer, primary_key=True, autoincrement=False)
+)
 _ALLOWED = {
     "postgresql": "SELECT setting FROM pg_settings WHERE name = 'max_connections'",
     "mysql": "SELECT @@max_connections",

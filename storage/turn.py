@@ -34,7 +34,7 @@ from sqlalchemy import (
     table,
     update,
 )
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from storage.errors import StorageError, database_errors
 
@@ -57,6 +57,7 @@ _NOW = {
 }
 _NOW["mariadb"] = _NOW["mysql"]
 
+_GAVE_WAY = (1205, 1213)  # MySQL's errors for a lock waited for too long and for a deadlock
 _entropy = random.SystemRandom()  # a study's own random numbers must not depend on our waits
 _prepared: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -88,6 +89,10 @@ def take_turn(
                 return _claimed(connection, study_name, holder, lease_seconds)
         except IntegrityError:
             return False  # another worker has just inserted the study's first turn
+        except OperationalError as error:
+            if not _gave_way(error):
+                raise
+            return False
 
 
 def give_back(storage: RDBStorage, study_name: str, holder: str) -> None:
@@ -135,6 +140,12 @@ def forget_turn(storage: RDBStorage, study_id: int) -> None:
         if inspect(storage.engine).has_table(TURN_TABLE):
             with storage.engine.begin() as connection:
                 connection.execute(delete(_turns).where(_turns.c.study_id == study_id))
+
+
+def _gave_way(error: OperationalError) -> bool:
+    """Whether MySQL or MariaDB ended the transaction in favour of another one that wants the same row."""
+    arguments = getattr(error.orig, "args", ())
+    return bool(arguments) and arguments[0] in _GAVE_WAY
 
 
 def _claimed(connection: Connection, study_name: str, holder: str, lease_seconds: float) -> bool:
