@@ -10,6 +10,7 @@ import random
 import time
 import weakref
 from contextlib import ExitStack
+from typing import Any
 
 from optuna.storages import RDBStorage
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
     ScalarSelect,
     String,
     Table,
+    Update,
     column,
     delete,
     func,
@@ -108,8 +110,8 @@ def give_back(storage: RDBStorage, study_name: str, holder: str) -> None:
     )
     with database_errors(f"cannot give back the turn of study {study_name!r}"):
         _prepare(storage.engine)
-        with storage.engine.begin() as connection:
-            connection.execute(given)
+        while not _done(storage.engine, given):
+            time.sleep(_entropy.uniform(SHORTEST_WAIT, LONGEST_WAIT))
 
 
 def wait_for_turn(
@@ -142,9 +144,20 @@ def forget_turn(storage: RDBStorage, study_id: int) -> None:
                 connection.execute(delete(_turns).where(_turns.c.study_id == study_id))
 
 
+def _done(engine: Engine, statement: Update) -> bool:
+    try:
+        with engine.begin() as connection:
+            connection.execute(statement)
+    except OperationalError as error:
+        if not _gave_way(error):
+            raise
+        return False
+    return True
+
+
 def _gave_way(error: OperationalError) -> bool:
-    """Whether MySQL or MariaDB ended the transaction in favour of another one that wants the same row."""
-    arguments = getattr(error.orig, "args", ())
+    """Whether MySQL or MariaDB ended the transaction in favour of another that wants the same row."""
+    arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
     return bool(arguments) and arguments[0] in _GAVE_WAY
 
 
