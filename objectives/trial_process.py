@@ -36,6 +36,10 @@ class TrialFailedError(RuntimeError):
     """A trial that came to no result; the message says why in one line."""
 
 
+class LostTrialError(TrialFailedError):
+    """A trial whose process ended without a result: by a signal, say, or for want of memory."""
+
+
 @dataclass(frozen=True)
 class _Started:
     """The first sign of life of a process, which has TensorFlow imported by then."""
@@ -76,7 +80,8 @@ def run_in_process(
         compute: what the process may use.
 
     Raises:
-        TrialFailedError: training diverged, ran out of memory, raised, or its process was killed.
+        LostTrialError: its process was killed, as happens when memory runs out, or ended by itself.
+        TrialFailedError: training diverged or raised.
     """
     context = _context()
     ours, theirs = context.Pipe()
@@ -103,7 +108,7 @@ def run_in_process(
                 raise error
             elif message is None:
                 process.join()
-                raise TrialFailedError(_cause_of_death(process.exitcode, peak_memory))
+                raise LostTrialError(_cause_of_death(process.exitcode, peak_memory))
             elif isinstance(message, TrialOutcome):
                 return replace(message, seconds={"start": start_seconds, **message.seconds})
             elif isinstance(message, RefitOutcome):

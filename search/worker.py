@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.messages import Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import make_pruner
-from objectives.trial_process import TrialFailedError
+from objectives.trial_process import LostTrialError, TrialFailedError
 from search.budget import enough
 from search.samplers import SlotSampler, make_sampler
 from search.slots import seed_of, slot_of, slots_left, try_again
@@ -100,6 +100,9 @@ def work(order: WorkOrder, number: int) -> None:
             return objective(trial)
         except InterruptedTrialError:
             try_again(study, _frozen(trial), lost=False)
+            raise
+        except LostTrialError:
+            try_again(study, _frozen(trial))
             raise
         except TrialFailedError as error:
             if getattr(error, "__notes__", None):

@@ -1,6 +1,7 @@
 """`lstm-search run`: the whole main job."""
 
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -37,6 +38,7 @@ def execute(
         as_json: print the report as JSON and nothing else.
     """
     study = _study(path, changes, enqueue)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
     with show_progress(study, quiet=quiet or as_json) as watch:
         result = run_study(study, watch=watch)
     if as_json:
