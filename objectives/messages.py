@@ -45,12 +45,27 @@ class ForecastTask:
 
 
 @dataclass(frozen=True)
+class Checkpointing:
+    """Where a trial's checkpoints go, a .npz file, and how many `seconds` lie between two at least.
+
+    A trial that takes less than `seconds` writes none. Whoever asks for the file removes it.
+    """
+
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TrialRequest:
-    """One trial to train; `seed` decides every random number in it."""
+    """One trial to train; `seed` decides every random number in it.
+
+    With a `checkpoint` it goes on from the file where there is one of this very trial.
+    """
 
     task: ForecastTask
     hyperparameters: Hyperparameters
     seed: int
+    checkpoint: Checkpointing | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,9 @@ class TrialOutcome:
     `weights` are the network's at `best_epoch`, in the network's order; `stopped` says what ended it:
     "epochs", "patience" or "asked". `target_hash` identifies the validation targets it was judged on.
     `seconds` maps "start", "load", "build", "trace", "compile" and "steps" to how long each took; the
-    steps are the updates and validations. `peak_memory` is the most the process held, in MiB.
+    steps are the updates and validations. "checkpoint" is among them if one was read or written.
+    `peak_memory` is the most the process held, in MiB. The first `resumed_from` epochs were taken over
+    from a checkpoint; a trial that was ended at one of them, before the best of them, has no weights.
     """
 
     epochs: tuple[Epoch, ...]
@@ -86,6 +103,7 @@ class TrialOutcome:
     target_hash: str
     seconds: dict[str, float]
     peak_memory: float
+    resumed_from: int
 
 
 @dataclass(frozen=True)

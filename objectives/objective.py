@@ -7,10 +7,18 @@ from typing import Any
 
 import optuna
 
+from objectives.checkpoint import remove_checkpoint
 from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Compute, Epoch, ForecastTask, TrialOutcome, TrialRequest
+from objectives.messages import (
+    Checkpointing,
+    Compute,
+    Epoch,
+    ForecastTask,
+    TrialOutcome,
+    TrialRequest,
+)
 from objectives.space import SearchSpace, draw
-from objectives.trial_process import TrialFailedError, run_in_process
+from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
 
 
 class InterruptedTrialError(TrialFailedError):
@@ -24,6 +32,8 @@ class Objective:
     `seed_of` gives a trial's seed. `compute` is what the trial's process may use. `stop` is asked after
     every epoch and says why the trial must end now, if it must. `keep` receives every outcome before the
     trial is told to the study. `target_hash` is the study's: a trial judged on other targets is refused.
+    `checkpoint` says where a trial's checkpoints go, if anywhere; the file is removed when the trial has
+    come to its end, and stays when its process was lost or the search interrupted, for the next try.
     """
 
     task: ForecastTask
@@ -33,6 +43,7 @@ class Objective:
     compute: Compute = field(default_factory=Compute)
     stop: Callable[[], str | None] = field(default=lambda: None)
     keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
+    checkpoint: Callable[[optuna.Trial], Checkpointing | None] = field(default=lambda trial: None)
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train one trial.
@@ -57,22 +68,27 @@ class Objective:
         seed = self.seed_of(trial)
         trial.set_user_attr("seed", seed)
         trial.set_user_attr("hyperparameters", hyperparameters.as_dict())
+        checkpoint = self.checkpoint(trial)
+        request = TrialRequest(self.task, hyperparameters, seed, checkpoint)
         try:
-            outcome = run_in_process(
-                TrialRequest(self.task, hyperparameters, seed), go_on, self.compute
-            )
+            outcome = run_in_process(request, go_on, self.compute)
             self._check_targets(outcome)
         except TrialFailedError as failure:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.
             reason = self.stop()
             error = InterruptedTrialError(reason) if reason else failure
             _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
+            if checkpoint and not isinstance(error, LostTrialError | InterruptedTrialError):
+                remove_checkpoint(checkpoint.path)
             raise error from None
         _store(trial, _history(epochs, self.task.training.metric))
         _store(trial, _facts(outcome))
+        if not pruned:
+            self.keep(trial, outcome)
+        if checkpoint:
+            remove_checkpoint(checkpoint.path)
         if pruned:
             raise optuna.TrialPruned(f"pruned after epoch {epochs[-1].number}")
-        self.keep(trial, outcome)
         return outcome.epochs[outcome.best_epoch - 1].metrics[self.task.training.metric]
 
     def _check_targets(self, outcome: TrialOutcome) -> None:
@@ -117,12 +133,14 @@ def _history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
 
 
 def _facts(outcome: TrialOutcome) -> dict[str, Any]:
+    resumed = {"resumed_from": outcome.resumed_from} if outcome.resumed_from else {}
     return {
         "parameters": outcome.parameters,
         "stopped": outcome.stopped,
         "target_hash": outcome.target_hash,
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
         "peak_memory": round(outcome.peak_memory),
+        **resumed,
     }
 
 

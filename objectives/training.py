@@ -2,78 +2,122 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.checkpoint import Checkpoint, CheckpointFile
 from objectives.messages import Epoch, LearningRatePath
 from objectives.settings import TrainingSettings
 from objectives.window_trainer import WindowTrainer
+
+Weights = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Origins of the windows that a training learns from and of those that it is judged on, (windows,).
+
+    `unit` (targets,) is what `WindowTrainer.validate` judges in.
+    """
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    unit: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Training:
     """A finished training: every epoch, the best one and its weights in the order of the network's.
 
-    `waited` counts the seconds spent in `go_on`, `stopped` says what ended the training.
+    `waited` counts the seconds spent in `go_on`, `stopped` says what ended the training. The first
+    `resumed_from` epochs were restored; a training that was ended at one of them, before the best of
+    them, has no weights.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
-    weights: tuple[NDArray[np.float32], ...]
+    weights: Weights
     stopped: str
     waited: float
+    resumed_from: int
 
 
 def train(
     trainer: WindowTrainer,
-    origins: tuple[NDArray[np.int64], NDArray[np.int64]],
-    unit: NDArray[np.float64],
+    windows: Windows,
     settings: TrainingSettings,
     go_on: Callable[[Epoch], bool],
+    checkpoints: CheckpointFile | None = None,
 ) -> Training:
     """Train until `settings.epochs`, early stopping, or until `go_on` says no.
 
     Args:
         trainer: the network and its rows; its learning rate starts at the hyperparameter's.
-        origins: of the training and of the validation windows.
-        unit: (targets,), see `WindowTrainer.validate`.
+        windows: what to learn from and what to be judged on.
         settings: epochs, patience, metric and schedule. Stopping, schedule and best epoch all read the
             same validation metric, which holds no penalties.
-        go_on: called after each epoch; False ends the training there.
+        go_on: called after each epoch, restored ones too; False ends the training there.
+        checkpoints: where to go on from if there is a checkpoint, and to leave others.
 
     Raises:
         DivergedError: the loss or the metric is not finite.
     """
-    train_origins, validation_origins = origins
-    updates = trainer.updates_an_epoch(len(train_origins))
+    saved = checkpoints.read() if checkpoints else None
+    restored = len(saved.epochs) if saved else 0
     epochs: list[Epoch] = []
-    best, best_epoch, weights = math.inf, 0, ()
+    best, best_epoch = math.inf, 0
+    weights: Weights = ()
     rate = Schedule(settings, trainer.first_learning_rate)
     stopped, waited = "epochs", 0.0
-    for number in range(1, settings.epochs + 1):
-        used = rate.current
-        loss = trainer.update(trainer.shuffled(train_origins), 0, updates, used)
-        with trainer.averaged():
-            metrics = trainer.validate(validation_origins, unit)
-            value = metrics[settings.metric]
-            if value < best:
-                best, best_epoch = value, number
-                weights = tuple(trainer.network.get_weights())
-        epochs.append(Epoch(number, loss, metrics, used, updates))
+    for epoch, latest in _epochs(trainer, windows, settings, rate, saved):
+        epochs.append(epoch)
+        value = epoch.metrics[settings.metric]
+        if value < best:
+            best, best_epoch, weights = value, epoch.number, latest
         rate.advance(value)
         asked = time.perf_counter()
-        wanted = go_on(epochs[-1])
+        wanted = go_on(epoch)
         waited += time.perf_counter() - asked
         if not wanted:
             stopped = "asked"
             break
-        if number - best_epoch >= settings.patience:
+        if epoch.number - best_epoch >= settings.patience:
             stopped = "patience"
             break
-    return Training(tuple(epochs), best_epoch, weights, stopped, waited)
+        if checkpoints and restored < epoch.number < settings.epochs and checkpoints.due:
+            checkpoints.write(Checkpoint(tuple(epochs), best_epoch, weights, trainer.state()))
+    resumed_from = min(restored, len(epochs))
+    return Training(tuple(epochs), best_epoch, weights, stopped, waited, resumed_from)
+
+
+def _epochs(
+    trainer: WindowTrainer,
+    windows: Windows,
+    settings: TrainingSettings,
+    rate: "Schedule",
+    saved: Checkpoint | None,
+) -> Iterator[tuple[Epoch, Weights]]:
+    """Every epoch and the weights it was judged with: the saved ones, then those trained from there.
+
+    Each trains at the rate that is the schedule's by then. Of the saved ones only the best has weights.
+    """
+    first = 1
+    if saved:
+        trainer.restore(saved.trainer)
+        for epoch in saved.epochs:
+            yield epoch, saved.weights if epoch.number == saved.best_epoch else ()
+        first += len(saved.epochs)
+    updates = trainer.updates_an_epoch(len(windows.training))
+    for number in range(first, settings.epochs + 1):
+        used = rate.current
+        loss = trainer.update(trainer.shuffled(windows.training), 0, updates, used)
+        with trainer.averaged():
+            metrics = trainer.validate(windows.validation, windows.unit)
+            weights = tuple(trainer.network.get_weights())
+        yield Epoch(number, loss, metrics, used, updates), weights
 
 
 def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRatePath) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from objectives.checkpoint import CheckpointFile, identity
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
     Compute,
@@ -27,7 +28,7 @@ from objectives.network import build_deployable, build_network
 from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
 from objectives.split import target_hash
-from objectives.training import replay, train
+from objectives.training import Windows, replay, train
 from objectives.window_trainer import WindowTrainer
 
 
@@ -56,7 +57,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
 
     Args:
         request: what to train.
-        go_on: called after each epoch; False ends the training there.
+        go_on: called after each epoch, those from a checkpoint first; False ends the training there.
 
     Raises:
         DivergedError: the loss or the metric is no longer finite.
@@ -71,13 +72,15 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     built = time.perf_counter()
     trainer.trace()
     traced = time.perf_counter()
-    trained = train(
-        trainer,
-        (task.split.train.origins, task.split.validation.origins),
-        scaling.scale[: task.targets] / deviation,
-        task.training,
-        go_on,
+    windows = Windows(
+        training=task.split.train.origins,
+        validation=task.split.validation.origins,
+        unit=scaling.scale[: task.targets] / deviation,
     )
+    asked = request.checkpoint
+    checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
+    trained = train(trainer, windows, task.training, go_on, checkpoints)
+    checkpointing = checkpoints.seconds if checkpoints else 0.0
     compiling = trainer.compile_seconds or 0.0
     return TrialOutcome(
         epochs=trained.epochs,
@@ -91,9 +94,11 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
             "build": built - loaded,
             "trace": traced - built,
             "compile": compiling,
-            "steps": time.perf_counter() - traced - trained.waited - compiling,
+            "steps": time.perf_counter() - traced - trained.waited - compiling - checkpointing,
+            **({"checkpoint": checkpointing} if checkpointing else {}),
         },
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        resumed_from=trained.resumed_from,
     )
 
 

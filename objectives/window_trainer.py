@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from objectives.checkpoint import TrainerState
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import DivergedError
 from objectives.settings import TrainingSettings
@@ -58,10 +59,11 @@ class WindowTrainer:
         cells = self._timesteps * (rows.shape[1] + _STATES * max(hyperparameters.units))
         self._chunk = max(1, _EVALUATION_CELLS // cells)
         indices, number = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
+        total = tf.TensorSpec([], tf.float64)
         unit = tf.TensorSpec([self._targets], tf.float32)
         # Autograph would add half a second to every trial for what two explicit loops say as well.
         self._run = tf.function(
-            self._run_updates, [indices, number, number, number], autograph=False
+            self._run_updates, [indices, number, number, number, total], autograph=False
         )
         self._measure = tf.function(self._sum_errors, [indices, unit], autograph=False)
 
@@ -71,7 +73,8 @@ class WindowTrainer:
         What XLA compiles is compiled at the first update.
         """
         none = tf.constant(0)
-        self._run(tf.zeros([self._batch_size], tf.int64), none, none, none)
+        nothing = tf.constant(0.0, tf.float64)
+        self._run(tf.zeros([self._batch_size], tf.int64), none, none, none, nothing)
         self._measure(tf.zeros([0], tf.int64), tf.ones([self._targets]))
 
     def updates_an_epoch(self, windows: int) -> int:
@@ -81,6 +84,22 @@ class WindowTrainer:
     def shuffled(self, origins: NDArray[np.int64]) -> NDArray[np.int64]:
         """The next random order of the windows."""
         return self._generator.permutation(origins)
+
+    @property
+    def _variables(self) -> list[Any]:
+        # The network's `weights` would leave out the random states of its dropout layers.
+        return [*self.network.variables, *self._optimizer.variables, *self._averages]
+
+    def state(self) -> TrainerState:
+        """What training has made of this trainer so far."""
+        variables = tuple(variable.numpy() for variable in self._variables)
+        return TrainerState(variables, self._generator.bit_generator.state)
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on as the trainer would that `state` was taken from, one made of the same arguments."""
+        for variable, value in zip(self._variables, state.variables, strict=True):
+            variable.assign(value)
+        self._generator.bit_generator.state = state.generator
 
     def update(self, order: NDArray[np.int64], first: int, end: int, learning_rate: float) -> float:
         """Make updates `first` ... `end` - 1 of one pass through `order`.
@@ -96,12 +115,11 @@ class WindowTrainer:
         # up has no weight.
         padded = np.pad(order, (0, -len(order) % self._batch_size), mode="edge")
         if self.compile_seconds is None and end - first > 1:
-            total, once = self._timed_run(padded, len(order), first, first + 1)
-            more, others = self._timed_run(padded, len(order), first + 1, end)
-            total += more
+            total, once = self._timed_run(padded, len(order), (first, first + 1), 0.0)
+            total, others = self._timed_run(padded, len(order), (first + 1, end), total)
             self.compile_seconds = max(0.0, once - others / (end - first - 1))
         else:
-            total, _ = self._timed_run(padded, len(order), first, end)
+            total, _ = self._timed_run(padded, len(order), (first, end), 0.0)
         seen = min(end * self._batch_size, len(order)) - first * self._batch_size
         loss = total / seen
         if not math.isfinite(loss):
@@ -111,12 +129,16 @@ class WindowTrainer:
         return loss
 
     def _timed_run(
-        self, order: NDArray[np.int64], windows: int, first: int, end: int
+        self, order: NDArray[np.int64], windows: int, updates: tuple[int, int], total: float
     ) -> tuple[float, float]:
-        """The sum of the windows' losses in some updates, and the seconds these took."""
+        """`total` with the windows' losses in some updates added, and the seconds these took.
+
+        Which update is timed alone must not change the sum, and that depends on the order of adding.
+        """
         started = time.perf_counter()
-        numbers = [tf.constant(number) for number in (windows, first, end)]
-        total = float(self._run(tf.constant(order), *numbers))
+        numbers = [tf.constant(number) for number in (windows, *updates)]
+        so_far = tf.constant(total, tf.float64)
+        total = float(self._run(tf.constant(order), *numbers, so_far))
         return total, time.perf_counter() - started
 
     def validate(self, origins: NDArray[np.int64], unit: NDArray[np.float64]) -> dict[str, float]:
@@ -173,8 +195,8 @@ class WindowTrainer:
         rows = tf.gather(self._rows, origins[:, None] + offsets)
         return rows[:, :, : self._targets]  # (batch, horizon, targets)
 
-    def _run_updates(self, order: Any, windows: Any, first: Any, end: Any) -> Any:
-        """The sum over windows of their loss; `order` is padded to whole batches, `windows` count."""
+    def _run_updates(self, order: Any, windows: Any, first: Any, end: Any, total: Any) -> Any:
+        """Add the windows' losses to `total`; `order` is padded to whole batches, `windows` count."""
         size = self._batch_size
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
@@ -183,8 +205,7 @@ class WindowTrainer:
             loss = self._update_once(origins, present)
             return number + 1, total + tf.cast(present, tf.float64) * tf.cast(loss, tf.float64)
 
-        start = (first, tf.constant(0.0, tf.float64))
-        return tf.while_loop(lambda number, _: number < end, step, start)[1]
+        return tf.while_loop(lambda number, _: number < end, step, (first, total))[1]
 
     def _update_once(self, origins: Any, present: Any) -> Any:
         """One update on the first `present` windows of a batch; their mean loss without penalties."""

@@ -1,20 +1,62 @@
-"""When a search has had enough before it has all of its trials."""
+"""When a search ends: what its study's settings allow, and what its trials have used of that.
+
+The settings are in the database, and everything is worked out from the trials there, so that workers on
+any machine and later runs count alike.
+"""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import optuna
 from optuna.study import StudyDirection
 from optuna.terminator import BestValueStagnationEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
-from search.study import StudySettings
+from search.slots import replaced, slots_left
+from search.study import Study, StudySettings
+
+SETTINGS = "settings"  # the study's attribute that holds them
+_SHARED = ("trials", "timeout", "until", "no_improvement", "grace_period", "checkpoint_seconds")
 
 
-def enough(trials: Sequence[FrozenTrial], settings: StudySettings) -> bool:
-    """Whether the value wanted is reached, or the last complete trials brought nothing better.
+def share_settings(found: optuna.Study, study: Study) -> None:
+    """Store what every worker of a study goes by; it may differ from run to run."""
+    shared = study.study.model_dump(mode="json", include=set(_SHARED))
+    found.set_user_attr(SETTINGS, {**shared, "trials": study.trials})
 
-    It is asked before each trial, by every worker and every later run alike: what counts is what is in
-    the database.
+
+def shared_settings(found: optuna.Study, mine: StudySettings) -> StudySettings:
+    """My settings, with those of the latest run wherever all workers must agree."""
+    return mine.model_copy(update=found.user_attrs[SETTINGS])
+
+
+def trials_left(trials: Sequence[FrozenTrial], settings: StudySettings) -> int:
+    """How many trials may still be begun: none once the search has had enough."""
+    return 0 if _enough(trials, settings) else slots_left(trials, settings.trials)
+
+
+def seconds_searched(trials: Sequence[FrozenTrial]) -> float:
+    """Seconds during which at least one trial was training that came to an end of its own.
+
+    Trials that were lost do not count: when they really ended is not known.
     """
+    lost = replaced(trials)
+    spans = sorted(
+        (trial.datetime_start, trial.datetime_complete)
+        for trial in trials
+        if trial.datetime_start and trial.datetime_complete and trial.number not in lost
+    )
+    seconds, reached = 0.0, datetime.min
+    for started, ended in spans:
+        seconds += max(0.0, (ended - max(started, reached)).total_seconds())
+        reached = max(reached, ended)
+    return seconds
+
+
+def _enough(trials: Sequence[FrozenTrial], settings: StudySettings) -> bool:
+    """Whether the time is up, the value wanted is reached, or nothing better has come for too long."""
+    if settings.timeout is not None and seconds_searched(trials) >= settings.timeout:
+        return True
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     values = [trial.value for trial in complete if trial.value is not None]
     if not values:

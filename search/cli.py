@@ -89,8 +89,17 @@ def run(
     share_gpu: Annotated[
         bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
     ] = False,
+    backend: Annotated[
+        str | None, typer.Option(help="Where trials run: local, dask or ray [local].")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler or Ray cluster.")
+    ] = None,
     storage: StorageOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
+    ] = None,
     out: OutOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
     enqueue: Annotated[
@@ -116,17 +125,57 @@ def run(
             "workers": workers,
             "threads": threads,
             "share_gpu": share_gpu or None,
+            "backend": backend,
+            "scheduler": scheduler,
             "storage": storage,
             "name": name,
             "seed": seed,
         },
-        "output": {"directory": None if out is None else str(out)},
+        "output": {"directory": None if out is None else str(out), "artifacts": artifacts},
     }
 
     def carry_out() -> int:
         from search.commands import run as command  # noqa: PLC0415
 
         return command.execute(study, changes, enqueue or [], quiet=quiet, as_json=json)
+
+    _exit_with(carry_out)
+
+
+@app.command(
+    epilog="Example: `lstm-search worker power --storage postgresql://host/studies --data power.csv`"
+)
+def worker(
+    name: NameArgument,
+    storage: StorageOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="This machine's copy of the data [the path the study was begun with]."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of each trial [1].", show_default=False)
+    ] = None,
+    share_gpu: Annotated[
+        bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
+    ] = False,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
+    ] = None,
+    out: OutOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Join a study begun on another machine, and leave when it needs no more trials."""
+
+    def carry_out() -> int:
+        from search.commands import worker as command  # noqa: PLC0415
+        from search.commands.opening import results_folder  # noqa: PLC0415
+        from search.joining import Place  # noqa: PLC0415
+
+        place = Place(data, results_folder(out), artifacts, workers, threads, share_gpu)
+        return command.execute(name, storage, place, quiet=quiet)
 
     _exit_with(carry_out)
 
@@ -165,6 +214,20 @@ def check(
         from search.commands import check as command  # noqa: PLC0415
 
         return command.execute(study, data)
+
+    _exit_with(carry_out)
+
+
+@app.command(
+    epilog="Examples: `lstm-search doctor` · `lstm-search doctor --storage postgresql://host/studies`"
+)
+def doctor(storage: StorageOption = None, out: OutOption = None, json: JsonOption = False) -> None:
+    """Tell what would be fast on this machine and what is missing, and train a trial to be sure."""
+
+    def carry_out() -> int:
+        from search.commands import doctor as command  # noqa: PLC0415
+
+        return command.execute(storage, out, as_json=json)
 
     _exit_with(carry_out)
 
@@ -225,10 +288,11 @@ def delete(
     out: OutOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     keep_files: Annotated[
-        bool, typer.Option("--keep-files", help="Leave the study's folder of results.")
+        bool,
+        typer.Option("--keep-files", help="Leave the trials' weights and the folder of results."),
     ] = False,
 ) -> None:
-    """Delete a study from the database, and its folder of results."""
+    """Delete a study from the database, its trials' weights and its folder of results."""
 
     def carry_out() -> int:
         from search.commands import delete as command  # noqa: PLC0415
@@ -280,7 +344,10 @@ def back_up_storage(
     storage: StorageOption = None,
     out: OutOption = None,
 ) -> None:
-    """Copy every study into a new SQLite file, whatever database they are in."""
+    """Copy every study into a new SQLite file, whatever database they are in.
+
+    The trials' weights stay where they are; `storage copy` with --artifacts copies them too.
+    """
 
     def carry_out() -> int:
         from search.commands import storage as command  # noqa: PLC0415
@@ -317,13 +384,20 @@ def copy_storage(
     source: Annotated[str, typer.Argument(help="Database URL to copy from.")],
     target: Annotated[str, typer.Argument(help="Database URL to copy to.")],
     names: Annotated[list[str] | None, typer.Argument(help="Studies; else all.")] = None,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or s3://bucket/prefix to copy the trials' weights to; "
+            "else the copies share them with the originals."
+        ),
+    ] = None,
 ) -> None:
     """Copy studies between databases, with all of their trials."""
 
     def carry_out() -> int:
         from search.commands import storage as command  # noqa: PLC0415
 
-        return command.copy(source, target, tuple(names or ()))
+        return command.copy(source, target, tuple(names or ()), artifacts)
 
     _exit_with(carry_out)
 

@@ -25,7 +25,7 @@ from reports.contents import Forecasts, ForecastScores, Refit, Scores, StudyRepo
 from reports.files import atomically, write_text_atomically
 from search.preparation import Preparation
 from search.study import Study
-from search.weights import load_weights
+from search.weights import Weights
 from storage.address import redacted
 from storage.records import StudyRecord, TrialRecord
 
@@ -37,12 +37,17 @@ _SAVED = "forecasts.npz"
 
 
 def refit_winner(
-    study: Study, task: ForecastTask, winner: TrialRecord, compute: Compute
+    study: Study,
+    task: ForecastTask,
+    winner: TrialRecord,
+    compute: Compute,
+    kept: Callable[[], Weights | None],
 ) -> RefitOutcome:
     """Retrain the winner on train+validation and forecast with it, or find that this was done before.
 
     The outcome is kept in the study's folder, so that the test set is not opened a second time for the
-    same winner.
+    same winner. `kept` gives the winner's own weights where they can be had; the winner is trained again
+    where they cannot.
     """
     saved = _load_outcome(study.directory, winner)
     if saved is not None:
@@ -52,7 +57,7 @@ def refit_winner(
         hyperparameters=resolved_hyperparameters(winner.attributes),
         seed=winner.attributes["seed"],
         path=recorded_path(winner.attributes),
-        weights=load_weights(study.directory, winner.number) or _train_again(task, winner, compute),
+        weights=kept() or _train_again(task, winner, compute),
         directory=study.directory.resolve(),
     )
     outcome: RefitOutcome = _in_worker(request, compute)
@@ -60,20 +65,18 @@ def refit_winner(
     return outcome
 
 
-def _train_again(
-    task: ForecastTask, winner: TrialRecord, compute: Compute
-) -> tuple[NDArray[np.float32], ...]:
-    """Repeat a trial whose weights are on another machine; its seed makes it the same trial."""
+def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> Weights:
+    """Repeat a trial whose weights cannot be had; its seed makes it the same trial."""
     hyperparameters = resolved_hyperparameters(winner.attributes)
     request = TrialRequest(task, hyperparameters, winner.attributes["seed"])
     outcome = _in_worker(request, compute)
-    weights: tuple[NDArray[np.float32], ...] = outcome.weights
+    weights: Weights = outcome.weights
     return weights
 
 
 def _in_worker(request: TrialRequest | RefitRequest, compute: Compute) -> Any:
     """Let a worker's warm forkserver start the process: this one stays free of TensorFlow."""
-    executor = get_reusable_executor(timeout=None)
+    executor = get_reusable_executor(timeout=None, reuse=True)
     return executor.submit(run_in_process, request, _always, compute).result()
 
 

@@ -12,6 +12,7 @@ from objectives.errors import InputError
 from objectives.messages import ForecastTask
 from objectives.season import find_season
 from objectives.split import Part, Split, cut, target_hash
+from reports.files import atomically
 from search.study import Study
 
 
@@ -77,9 +78,8 @@ def share_rows(preparation: Preparation, study: Study) -> ForecastTask:
     """Write the rows where every trial can map them into its memory."""
     path = study.directory / f"rows_{preparation.dataset.fingerprint[:16]}.npy"
     if not path.exists():
-        unfinished = path.with_suffix(".unfinished.npy")
-        np.save(unfinished, preparation.dataset.values, allow_pickle=False)
-        unfinished.replace(path)
+        with atomically(path) as unfinished:
+            np.save(unfinished, preparation.dataset.values, allow_pickle=False)
     return ForecastTask(
         rows=path.resolve(),
         targets=len(preparation.dataset.targets),

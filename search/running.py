@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import partial
 
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
@@ -17,8 +18,10 @@ from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
 from search.study import Study
-from search.worker import on_stale_trial
-from storage.database import Heartbeat, open_storage
+from search.weights import load_weights
+from search.worker import heartbeat
+from storage.artifacts import open_artifacts
+from storage.database import open_storage
 from storage.records import record_of_study
 
 
@@ -39,14 +42,15 @@ def run_study(
 
     Raises:
         InputError: the data, the study or its place cannot be used, or no trial was completed.
-        storage.errors.StorageError: the database cannot be used.
+        storage.errors.StorageError: the database or the place for artifacts cannot be used.
         SearchInterruptedError: on Ctrl-C; run the same study again to go on.
     """
     started = time.perf_counter()
     check_sampler(study.study.sampler)
     preparation = prepare(study, frame)
     make_directory(study.directory)
-    storage = open_storage(study.storage_url, heartbeat=Heartbeat(on_stale=on_stale_trial))
+    artifacts = open_artifacts(study.artifacts)
+    storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
     task = share_rows(preparation, study)
     try:
@@ -56,10 +60,12 @@ def run_study(
         record = record_of_study(found)
         if record.best is None:
             raise InputError(no_winner(record))
-        outcome = refit_winner(study, task, record.best, compute[0])
+        winner = found.get_trials(deepcopy=False)[record.best.number]
+        kept = partial(load_weights, artifacts, winner)
+        outcome = refit_winner(study, task, record.best, compute[0], kept)
     finally:
         with suppress(BrokenProcessPool):
-            get_reusable_executor(timeout=None).shutdown(wait=True)
+            get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
     write_metadata(study, preparation, record.best)
     report = make_report(study, preparation, record, outcome, started)
     write_report(report, study.directory)

@@ -21,9 +21,13 @@ from objectives.settings import (
     TrainingSettings,
 )
 from objectives.space import RealRange, SearchSpace, check_point
+from storage.artifacts import absolute_location
 
+BackendName = Literal["local", "dask", "ray"]
 SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
+STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # it names a folder too
+_ARTIFACTS = "artifacts"  # the folder for artifacts beside those of the studies
 
 
 class StudySettings(Section):
@@ -31,15 +35,18 @@ class StudySettings(Section):
 
     `name` identifies the study in its database, which `storage` names as a URL (None: the environment
     variable LSTM_SEARCH_STORAGE, else a SQLite file in the output directory). `trials` is the total
-    the study shall reach; after `timeout` seconds no trial is begun, nor once a trial's value is `until`
-    or better, nor once `no_improvement` complete trials in a row were no better than the best before.
-    `workers` trials run at once (None: one per core, or one per GPU), each with `threads` threads;
-    `share_gpu` lets several of them compute on one GPU. `seed` decides every random number. `enqueue`
-    lists points to try first.
+    the study shall reach; after `timeout` seconds of search no trial is begun, nor once a trial's value
+    is `until` or better, nor once `no_improvement` complete trials in a row were no better than the
+    best before. `workers` trials run at once (None: one per core, or one per GPU), each with `threads`
+    threads; `share_gpu` lets several of them compute on one GPU. They are processes of this machine, or
+    run on a cluster: `backend` "dask" or "ray", whose address is `scheduler`. `seed` decides every
+    random number. `enqueue` lists points to try first. A trial whose worker gives no sign of life for
+    `grace_period` seconds is lost and tried again, from its last checkpoint if there is one: a trial
+    writes one every `checkpoint_seconds`, so that a shorter one writes none.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "study"
-    storage: str | None = None
+    name: Annotated[str, Field(pattern=STUDY_NAME, max_length=100)] = "study"
+    storage: Annotated[str | None, Field(repr=False)] = None
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "median"
     trials: Annotated[Integer, Field(ge=1)] = 30
@@ -49,14 +56,23 @@ class StudySettings(Section):
     workers: Annotated[Integer, Field(ge=1)] | None = None
     threads: Annotated[Integer, Field(ge=1)] = 1
     share_gpu: StrictBool = False
+    backend: BackendName = "local"
+    scheduler: str | None = None
     seed: Annotated[Integer, Field(ge=0)] = 0
     enqueue: tuple[dict[str, Any], ...] = ()
+    grace_period: Annotated[Integer, Field(ge=5)] = 300
+    checkpoint_seconds: Annotated[Number, Field(gt=0)] = 60.0
 
 
 class OutputSettings(Section):
-    """Where files go: `directory` holds one folder for each study, and the SQLite database."""
+    """Where files go: `directory` holds one folder for each study, and the SQLite database.
+
+    `artifacts` is where the trials' weights are kept: a folder, or s3://bucket/prefix; None for the
+    folder "artifacts" in `directory`. Machines that work for one study share it where they can.
+    """
 
     directory: str = "runs"
+    artifacts: str | None = None
 
 
 class Study(Section):
@@ -84,10 +100,29 @@ class Study(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _folder_is_its_own(self) -> "Study":
+        if self.study.name.lower() == _ARTIFACTS:
+            raise ValueError(
+                f"[study] name: {self.study.name!r} is the folder of all studies' artifacts; "
+                "choose another name"
+            )
+        return self
+
     @property
     def directory(self) -> Path:
         """The folder of this study's files."""
         return Path(self.output.directory) / self.study.name
+
+    @property
+    def artifacts(self) -> str:
+        """Where the trials' artifacts are kept: an absolute folder, or s3://bucket/prefix.
+
+        Raises:
+            storage.errors.StorageError: [output] artifacts is neither a folder nor a bucket.
+        """
+        default = Path(self.output.directory) / _ARTIFACTS
+        return absolute_location(self.output.artifacts or str(default))
 
     @property
     def storage_url(self) -> str:
@@ -115,7 +150,15 @@ class Study(Section):
             "enqueue",
         ):
             del sections["study"][budget]
-        for means in ("workers", "threads", "share_gpu"):
+        for means in (
+            "workers",
+            "threads",
+            "share_gpu",
+            "backend",
+            "scheduler",
+            "grace_period",
+            "checkpoint_seconds",
+        ):
             del sections["study"][means]
         return sections
 

@@ -57,6 +57,10 @@ _STUDY: dict[str, tuple[Any, str]] = {
     "workers": (2, "trials at once; one per core by default"),
     "threads": (None, "of each trial; more trials at once beat more threads"),
     "share_gpu": (True, "let several workers compute on one GPU"),
+    "backend": ("dask", 'workers on a cluster; or "ray", and by default processes here'),
+    "scheduler": ("tcp://host:8786", "address of the cluster"),
+    "grace_period": (None, "seconds without a sign of life after which a trial is tried again"),
+    "checkpoint_seconds": (None, "a longer trial can go on from its last checkpoint"),
     "seed": (None, "decides every random number"),
 }
 _TRAINING = {
@@ -102,7 +106,8 @@ def study_text(seen: Survey, plan: Plan) -> str:
         "study": _study(plan),
         "training": _training(),
         "output": [
-            unused("directory", OutputSettings().directory, "a folder for each study in it")
+            unused("directory", OutputSettings().directory, "a folder for each study in it"),
+            unused("artifacts", "runs/artifacts", "the trials' weights; or s3://bucket/prefix"),
         ],
     }
     lines = prose(_HEADER)

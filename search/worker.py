@@ -6,28 +6,33 @@ It asks for a trial, has it trained in a process of its own, and tells the study
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 import optuna
 import psutil
+from optuna.artifacts._protocol import ArtifactStore
+from optuna.exceptions import OptunaError
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from objectives.messages import Compute, ForecastTask, TrialOutcome
+from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
-from search.budget import enough
+from search.budget import shared_settings, trials_left
 from search.samplers import SlotSampler, make_sampler
-from search.slots import seed_of, slot_of, slots_left, try_again
+from search.slots import seed_of, slot_of, try_again
 from search.study import Study
 from search.weights import save_weights
-from storage.database import Heartbeat, open_storage
+from storage.artifacts import artifact_folder, open_artifacts
+from storage.database import NO_SIGN_OF_LIFE, Heartbeat, open_storage
+from storage.errors import StorageError
+from storage.outage import outlast, passing
 from storage.turn import give_back, wait_for_turn
 
 
@@ -35,16 +40,17 @@ from storage.turn import give_back, wait_for_turn
 class WorkOrder:
     """What a worker needs to know.
 
-    `storage_url` may hold a password and is never stored. No trial is begun after `deadline` (seconds
-    since 1970), and none goes on once the file `stop` exists. `compute` has an entry for each worker.
+    `storage_url` may hold a password and is neither stored nor printed. `compute` has an entry for each
+    worker; `artifacts` is where weights are kept, None where the worker reaches no such place. No trial
+    goes on once the file `stop` exists.
     """
 
     study: Study
-    storage_url: str
+    storage_url: str = field(repr=False)
     task: ForecastTask
     target_hash: str
     compute: tuple[Compute, ...]
-    deadline: float | None
+    artifacts: str | None
     stop: Path
 
 
@@ -59,6 +65,11 @@ class WorkerName(NamedTuple):
     def mine(cls) -> "WorkerName":
         """This process."""
         return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+    @property
+    def text(self) -> str:
+        """The name in one word, for a lock."""
+        return ":".join(str(part) for part in self)
 
     @property
     def dead(self) -> bool:
@@ -78,15 +89,14 @@ def work(order: WorkOrder, number: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     stop = _listen(order.stop)
     worker = WorkerName.mine()
-    holder = ":".join(str(part) for part in worker)
     settings = order.study.study
-    storage = open_storage(order.storage_url, heartbeat=Heartbeat(on_stale=on_stale_trial))
+    storage = open_storage(order.storage_url, heartbeat=heartbeat(settings.grace_period))
     sampler = SlotSampler(
         settings.seed,
         lambda seed: make_sampler(
             settings.sampler, order.study.space, len(order.compute), settings.seed, seed
         ),
-        began=lambda: give_back(storage, settings.name, holder),
+        began=lambda: give_back(storage, settings.name, worker.text),
     )
     pruner = make_pruner(settings.pruner, order.study.training.epochs)
     study = optuna.load_study(
@@ -94,42 +104,87 @@ def work(order: WorkOrder, number: int) -> None:
     )
     objective = _objective(order, order.compute[number], stop)
 
+    begun: list[int] = []
+
     def run(trial: optuna.Trial) -> float:
+        begun.append(trial._trial_id)
         trial.set_user_attr("worker", list(worker))
         try:
             return objective(trial)
         except InterruptedTrialError:
-            try_again(study, _frozen(trial), lost=False)
+            outlast(lambda: try_again(study, _frozen(trial), lost=False))
             raise
         except LostTrialError:
-            try_again(study, _frozen(trial))
+            outlast(lambda: try_again(study, _frozen(trial)))
             raise
         except TrialFailedError as error:
             if getattr(error, "__notes__", None):
                 print(*error.__notes__, sep="\n", flush=True)
             raise
 
-    while not stop() and (order.deadline is None or time.time() < order.deadline):
-        with wait_for_turn(storage, settings.name, holder):
-            trials = study.get_trials(deepcopy=False)
-            if enough(trials, settings) or not slots_left(trials, order.study.trials):
-                break
-            study.optimize(run, n_trials=1, catch=(TrialFailedError,))
+    while not stop():
+        try:
+            with wait_for_turn(storage, settings.name, worker.text):
+                trials = study.get_trials(deepcopy=False)
+                if not trials_left(trials, shared_settings(study, settings)):
+                    break
+                study.optimize(run, n_trials=1, catch=(TrialFailedError,))
+        except (OptunaError, ValueError, AssertionError) as error:
+            # Optuna tells the end of a trial that others have declared dead by any of these.
+            if not (passing(error) or (begun and _declared_dead(storage, begun[-1]))):
+                raise
+            print(f"trial was given up: {error}", flush=True)
+
+
+def heartbeat(grace_period: int) -> Heartbeat:
+    """Signs of life, five at least in each grace period (seconds)."""
+    return Heartbeat(min(60, grace_period // 5), grace_period, on_stale_trial)
+
+
+def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:
+    """Whether another worker failed this trial, for want of signs of life, and has queued it again.
+
+    So it is where a process was stopped for a while, or a machine slept.
+    """
+    trial = storage.get_trial(trial_id)
+    failure = str(trial.user_attrs.get("failure", ""))
+    return trial.state == TrialState.FAIL and failure.startswith(NO_SIGN_OF_LIFE)
 
 
 def _objective(order: WorkOrder, compute: Compute, stop: Callable[[], str | None]) -> Objective:
-    seed = order.study.study.seed
+    settings = order.study.study
+    store = None if order.artifacts is None else open_artifacts(order.artifacts, check=False)
+    checkpoints = _checkpoint_folder(order)
+
+    def slot(trial: optuna.Trial) -> int:
+        return slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False))
+
     return Objective(
         task=order.task,
         space=order.study.space,
         target_hash=order.target_hash,
-        seed_of=lambda trial: seed_of(
-            seed, slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False)), "training"
-        ),
+        seed_of=lambda trial: seed_of(settings.seed, slot(trial), "training"),
         compute=compute,
         stop=stop,
-        keep=lambda trial, outcome: _keep_if_best(order, trial, outcome),
+        keep=lambda trial, outcome: _keep_if_best(order, store, trial, outcome),
+        checkpoint=lambda trial: Checkpointing(
+            checkpoints / f"slot_{slot(trial)}.npz", settings.checkpoint_seconds
+        ),
     )
+
+
+def _checkpoint_folder(order: WorkOrder) -> Path:
+    """Beside the artifacts, where other machines may find them too, or else on this machine."""
+    shared = None if order.artifacts is None else artifact_folder(order.artifacts)
+    folder = order.study.directory if shared is None else shared / order.study.study.name
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    return folder / "checkpoints"
+
+
+def reachable(artifacts: str) -> str | None:
+    """A location of artifacts if this machine reaches it, None where it is a folder of another's."""
+    folder = artifact_folder(artifacts)
+    return artifacts if folder is None or folder.is_dir() else None
 
 
 def _frozen(trial: optuna.Trial) -> FrozenTrial:
@@ -137,13 +192,22 @@ def _frozen(trial: optuna.Trial) -> FrozenTrial:
     return found
 
 
-def _keep_if_best(order: WorkOrder, trial: optuna.Trial, outcome: TrialOutcome) -> None:
-    """Keep the weights of a trial that nobody has beaten yet; the winner is always among these."""
+def _keep_if_best(
+    order: WorkOrder, store: ArtifactStore | None, trial: optuna.Trial, outcome: TrialOutcome
+) -> None:
+    """Keep the weights of a trial that nobody has beaten yet; the winner is always among these.
+
+    Where they cannot be written the trial stands all the same: its seed can make them again.
+    """
     metric = order.study.training.metric
     value = outcome.epochs[outcome.best_epoch - 1].metrics[metric]
     trials = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if all(other.value is None or value <= other.value for other in trials):
-        save_weights(order.study.directory, trial.number, outcome.weights)
+    if store is None or any(other.value is not None and other.value < value for other in trials):
+        return
+    try:
+        save_weights(store, trial, outcome.weights)
+    except StorageError as error:
+        trial.set_user_attr("artifact_failure", str(error))
 
 
 def on_stale_trial(study: optuna.Study, trial: FrozenTrial) -> None:

@@ -1,25 +1,36 @@
 """Opening the database of studies, with settings under which several workers can share it."""
 
+import functools
 import logging
 import random
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, OptunaError, StorageInternalError
+from optuna.exceptions import (
+    ExperimentalWarning,
+    OptunaError,
+    StorageInternalError,
+    UpdateFinishedTrialError,
+)
 from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.address import Address, parse_address, redacted
 from storage.errors import StorageError, reason
+from storage.outage import outlast
 
-__all__ = ["Heartbeat", "open_storage", "redacted"]
+__all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
+
+NO_SIGN_OF_LIFE = "no sign of life"  # begins the reason why a silent trial was declared failed
 
 SQLITE_TIMEOUT = (
     60  # seconds that a writer waits for the others; Optuna's default of 5 was nearly used up
@@ -55,11 +66,33 @@ class Heartbeat:
 
 
 class _Database(RDBStorage):
-    """Optuna's storage whose heartbeats outlive a database error, and whose copies stay tuned."""
+    """Optuna's storage that outlasts a database's absence, and whose copies stay tuned.
+
+    What may be done twice without harm is repeated until the database answers (see `_REPEATABLE`). A
+    new trial is not: where the answer was lost, whoever asked counts again.
+    """
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         _tune(self.engine)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        tries = 0
+
+        def attempt() -> bool:
+            nonlocal tries
+            tries += 1
+            try:
+                return RDBStorage.set_trial_state_values(self, trial_id, state, values)
+            except UpdateFinishedTrialError:
+                # The first try may have succeeded and its answer have been lost.
+                if tries > 1 and self.get_trial(trial_id).state == state:
+                    return True
+                raise
+
+        return outlast(attempt)
 
     def record_heartbeat(self, trial_id: int) -> None:
         # Optuna's thread ends at the first exception, and a living trial would be declared dead.
@@ -71,12 +104,57 @@ class _Database(RDBStorage):
             )
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """The trials that Optuna is about to declare failed, each with the reason stored."""
+        found = outlast(lambda: self._silent_trials(study_id))
+        for trial_id in found:
+            with suppress(UpdateFinishedTrialError):  # it has just ended after all
+                self.set_trial_user_attr(
+                    trial_id, "failure", f"{NO_SIGN_OF_LIFE} for {self.grace_period} s"
+                )
+        return found
+
+    def _silent_trials(self, study_id: int) -> list[int]:
         # Optuna passes over a trial whose worker was killed before its first heartbeat.
         stale = super()._get_stale_trial_ids(study_id)
         latest = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=self.grace_period or 0)
         with self.engine.begin() as connection:
             silent = connection.execute(_SILENT_TRIALS, {"study_id": study_id, "latest": latest})
             return stale + [int(row.trial_id) for row in silent]
+
+
+_REPEATABLE = (
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_study_system_attrs",
+    "get_all_studies",
+    "get_trial",
+    "get_trial_id_from_study_id_trial_number",
+    "_get_best_trial_id",
+    "_get_trials",
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "_set_trial_param",
+    "set_trial_intermediate_value",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+)
+
+
+def _repeated(name: str) -> Callable[..., Any]:
+    """Optuna's method of this name, carried out until the database answers."""
+    original = getattr(RDBStorage, name)
+
+    @functools.wraps(original)
+    def repeat(self: _Database, *arguments: Any, **named: Any) -> Any:
+        return outlast(lambda: original(self, *arguments, **named))
+
+    return repeat
+
+
+for _name in _REPEATABLE:
+    setattr(_Database, _name, _repeated(_name))
 
 
 def open_storage(

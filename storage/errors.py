@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 
 class StorageError(RuntimeError):
-    """What the database cannot do for the user, in one line that never contains a password."""
+    """What a database or a store of artifacts cannot do for the user: one line without a password."""
 
 
 def reason(error: BaseException) -> str:

@@ -1,15 +1,17 @@
 """Looking after a database: is it well, is its schema the newest, and studies moved to another one."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Column, Integer, MetaData, Table, text
 
+from storage.artifacts import LOCATION, absolute_location, artifacts_of, copied_artifacts
 from storage.database import open_storage
 from storage.errors import StorageError, database_errors
 
@@ -123,17 +125,28 @@ def upgrade(url: str) -> tuple[str, str]:
         return before, storage.get_current_version()
 
 
-def copy_studies(source: RDBStorage, target: RDBStorage, names: tuple[str, ...]) -> int:
+def copy_studies(
+    source: RDBStorage, target: RDBStorage, names: tuple[str, ...], artifacts: str | None = None
+) -> int:
     """Copy studies with all of their trials and attributes; none where one of them cannot be.
 
     Trials that are running stay behind: nobody would ever end their copies.
+
+    Args:
+        source: where they are.
+        target: where they are to be.
+        names: those to copy.
+        artifacts: the location to which their artifacts are copied under the same ids; None to leave
+            them where they are, for the copies to link too.
 
     Returns:
         How many trials were copied.
 
     Raises:
-        StorageError: a study is missing in `source`, exists in `target`, or a database does not answer.
+        StorageError: a study is missing in `source`, exists in `target`, or a database does not answer;
+            or an artifact cannot be copied, which leaves out its study and those after it.
     """
+    location = None if artifacts is None else absolute_location(artifacts)
     with database_errors("cannot copy the studies"):
         known, taken = (
             {study.study_name for study in storage.get_all_studies()}
@@ -147,31 +160,48 @@ def copy_studies(source: RDBStorage, target: RDBStorage, names: tuple[str, ...])
                     f"there is a study {name!r} in the database to copy to already; delete it there "
                     "first, or name the studies to copy"
                 )
-        return sum(_copy(source, target, name) for name in names)
+        return sum(_copy(source, target, name, location) for name in names)
 
 
-def _copy(source: RDBStorage, target: RDBStorage, name: str) -> int:
+def _copy(source: RDBStorage, target: RDBStorage, name: str, location: str | None) -> int:
     original = optuna.load_study(study_name=name, storage=source)
-    copy = optuna.create_study(study_name=name, storage=target, directions=original.directions)
-    try:
-        for key, value in source.get_study_system_attrs(original._study_id).items():
-            target.set_study_system_attr(copy._study_id, key, value)
-        for key, value in original.user_attrs.items():
-            copy.set_user_attr(key, value)
-        trials = [
-            trial
-            for trial in original.get_trials(deepcopy=False)
-            if trial.state != TrialState.RUNNING
-        ]
-        copy.add_trials(trials)
-    except BaseException:
-        target.delete_study(copy._study_id)
-        raise
+    trials = [
+        trial for trial in original.get_trials(deepcopy=False) if trial.state != TrialState.RUNNING
+    ]
+    moved = {} if location is None else {LOCATION: location}
+    with _copied_files(original, trials, location):
+        copy = optuna.create_study(study_name=name, storage=target, directions=original.directions)
+        try:
+            for key, value in source.get_study_system_attrs(original._study_id).items():
+                target.set_study_system_attr(copy._study_id, key, value)
+            for key, value in {**original.user_attrs, **moved}.items():
+                copy.set_user_attr(key, value)
+            copy.add_trials(trials)
+        except BaseException:
+            target.delete_study(copy._study_id)
+            raise
     return len(trials)
+
+
+def _copied_files(
+    original: optuna.Study, trials: list[FrozenTrial], location: str | None
+) -> AbstractContextManager[None]:
+    """The study's artifacts copied to `location`, for good if the block succeeds."""
+    artifacts = artifacts_of(original, trials)
+    if location is None or not artifacts:
+        return nullcontext()
+    recorded = original.user_attrs.get(LOCATION)
+    if recorded is None:
+        raise StorageError(
+            f"study {original.study_name!r} does not say where its artifacts are; leave them there"
+        )
+    return copied_artifacts(artifacts, recorded, location)
 
 
 def back_up(url: str, file: Path) -> int:
     """Copy every study of a database into a new SQLite file; gives the number of studies.
+
+    Artifacts stay where they are, for the backup to link too.
 
     Raises:
         StorageError: the file exists, or a database cannot be used.

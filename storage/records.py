@@ -14,6 +14,7 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import DateTime, Float, Integer, Row, String, and_, column, func, select, table
 
+from storage.artifacts import LOCATION, artifacts_of, open_artifacts, remove_artifacts
 from storage.errors import StorageError, database_errors
 from storage.turn import forget_turn
 
@@ -149,6 +150,20 @@ def record_of_study(study: optuna.Study) -> StudyRecord:
         )
 
 
+def find_study(storage: RDBStorage, name: str) -> optuna.Study:
+    """Load Optuna's study of this name.
+
+    Raises:
+        StorageError: There is no such study (the message names those with a similar name), or the
+            database does not answer.
+    """
+    with database_errors(f"cannot read study {name!r}"):
+        try:
+            return optuna.load_study(study_name=name, storage=storage)
+        except KeyError:
+            raise _absent(storage, name) from None
+
+
 def read_study(storage: RDBStorage, name: str) -> StudyRecord:
     """Read a study with all of its trials (about 1 ms a trial).
 
@@ -156,12 +171,7 @@ def read_study(storage: RDBStorage, name: str) -> StudyRecord:
         StorageError: There is no such study (the message names those with a similar name), it has
             several objectives, or the database does not answer.
     """
-    with database_errors(f"cannot read study {name!r}"):
-        try:
-            study = optuna.load_study(study_name=name, storage=storage)
-        except KeyError:
-            raise _absent(storage, name) from None
-    return record_of_study(study)
+    return record_of_study(find_study(storage, name))
 
 
 def list_studies(storage: RDBStorage) -> tuple[StudySummary, ...]:
@@ -197,19 +207,21 @@ def list_studies(storage: RDBStorage) -> tuple[StudySummary, ...]:
     )
 
 
-def delete_study(storage: RDBStorage, name: str) -> None:
-    """Delete a study with its trials and its turn.
+def delete_study(storage: RDBStorage, name: str, *, keep_artifacts: bool = False) -> None:
+    """Delete a study with its trials, its turn and, unless they are to be kept, its artifacts.
 
     Raises:
-        StorageError: There is no such study, or the database does not answer.
+        StorageError: There is no such study, the database does not answer, or the artifacts cannot be
+            removed; the study is still there then.
     """
+    study = find_study(storage, name)
     with database_errors(f"cannot delete study {name!r}"):
-        try:
-            study_id = storage.get_study_id_from_name(name)
-            storage.delete_study(study_id)
-        except KeyError:
-            raise _absent(storage, name) from None
-    forget_turn(storage, study_id)
+        location = study.user_attrs.get(LOCATION)
+        if location is not None and not keep_artifacts:
+            artifacts = artifacts_of(study, study.get_trials(deepcopy=False))
+            remove_artifacts(open_artifacts(location, check=False), artifacts)
+        storage.delete_study(study._study_id)
+    forget_turn(storage, study._study_id)
 
 
 def _absent(storage: RDBStorage, name: str) -> StorageError:

@@ -10,7 +10,6 @@ import random
 import time
 import weakref
 from contextlib import ExitStack
-from typing import Any
 
 from optuna.storages import RDBStorage
 from sqlalchemy import (
@@ -36,9 +35,10 @@ from sqlalchemy import (
     table,
     update,
 )
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from storage.errors import StorageError, database_errors
+from storage.outage import outlast
 
 TURN_TABLE = "lstm_search_turn"
 SHORTEST_WAIT, LONGEST_WAIT = 0.02, 0.1  # seconds between two looks at a turn that is taken
@@ -59,7 +59,6 @@ _NOW = {
 }
 _NOW["mariadb"] = _NOW["mysql"]
 
-_GAVE_WAY = (1205, 1213)  # MySQL's errors for a lock waited for too long and for a deadlock
 _entropy = random.SystemRandom()  # a study's own random numbers must not depend on our waits
 _prepared: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -85,16 +84,7 @@ def take_turn(
         StorageError: There is no such study, or the database does not answer.
     """
     with database_errors(f"cannot take the turn of study {study_name!r}"):
-        _prepare(storage.engine)
-        try:
-            with storage.engine.begin() as connection:
-                return _claimed(connection, study_name, holder, lease_seconds)
-        except IntegrityError:
-            return False  # another worker has just inserted the study's first turn
-        except OperationalError as error:
-            if not _gave_way(error):
-                raise
-            return False
+        return outlast(lambda: _taken(storage.engine, study_name, holder, lease_seconds))
 
 
 def give_back(storage: RDBStorage, study_name: str, holder: str) -> None:
@@ -109,9 +99,7 @@ def give_back(storage: RDBStorage, study_name: str, holder: str) -> None:
         .values(holder=None)
     )
     with database_errors(f"cannot give back the turn of study {study_name!r}"):
-        _prepare(storage.engine)
-        while not _done(storage.engine, given):
-            time.sleep(_entropy.uniform(SHORTEST_WAIT, LONGEST_WAIT))
+        outlast(lambda: _carry_out(storage.engine, given))
 
 
 def wait_for_turn(
@@ -144,21 +132,19 @@ def forget_turn(storage: RDBStorage, study_id: int) -> None:
                 connection.execute(delete(_turns).where(_turns.c.study_id == study_id))
 
 
-def _done(engine: Engine, statement: Update) -> bool:
+def _carry_out(engine: Engine, statement: Update) -> None:
+    _prepare(engine)
+    with engine.begin() as connection:
+        connection.execute(statement)
+
+
+def _taken(engine: Engine, study_name: str, holder: str, lease_seconds: float) -> bool:
+    _prepare(engine)
     try:
         with engine.begin() as connection:
-            connection.execute(statement)
-    except OperationalError as error:
-        if not _gave_way(error):
-            raise
-        return False
-    return True
-
-
-def _gave_way(error: OperationalError) -> bool:
-    """Whether MySQL or MariaDB ended the transaction in favour of another that wants the same row."""
-    arguments: tuple[Any, ...] = getattr(error.orig, "args", ())
-    return bool(arguments) and arguments[0] in _GAVE_WAY
+            return _claimed(connection, study_name, holder, lease_seconds)
+    except IntegrityError:
+        return False  # another worker has just inserted the study's first turn
 
 
 def _claimed(connection: Connection, study_name: str, holder: str, lease_seconds: float) -> bool:

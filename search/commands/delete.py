@@ -1,5 +1,6 @@
-"""`lstm-search delete`: remove a study from the database, and its files."""
+"""`lstm-search delete`: remove a study from the database, its artifacts and its files."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from rich.prompt import Confirm
 
 from objectives.errors import InputError
 from search.commands.opening import open_existing, results_folder
+from search.study import STUDY_NAME
+from storage.artifacts import LOCATION, artifact_folder
 from storage.records import delete_study, read_study
 
 
@@ -17,17 +20,29 @@ def execute(
 ) -> int:
     """Delete after asking, unless `confirmed`."""
     database = open_existing(storage, out)
-    trials = len(read_study(database, name).trials)
-    folder = results_folder(out) / name
-    files = folder.is_dir() and not keep_files
-    what = f"study {name!r} with {trials} trials" + (f" and the folder {folder}" if files else "")
+    study = read_study(database, name)
+    location = study.attributes.get(LOCATION)
+    folders = [] if keep_files else _folders(name, results_folder(out), location)
+    what = f"study {name!r} with {len(study.trials)} trials"
+    if location is not None and not keep_files:
+        what += f", its artifacts in {location}"
+    if folders:
+        what += f" and {' and '.join(f'the folder {folder}' for folder in folders)}"
     if not confirmed:
         if not sys.stdin.isatty():
             raise InputError(f"to delete {what} without being asked, add --yes")
         if not Confirm.ask(f"Delete {what}?", default=False):
             return 1
-    delete_study(database, name)
-    if files:
+    delete_study(database, name, keep_artifacts=keep_files)
+    for folder in folders:
         shutil.rmtree(folder)
     Console().print(f"deleted {what}")
     return 0
+
+
+def _folders(name: str, results: Path, location: str | None) -> list[Path]:
+    """A study's folder of results, and that of its checkpoints where its artifacts are in a folder."""
+    if not re.fullmatch(STUDY_NAME, name):
+        return []  # another program's study, whose name may lead to any folder
+    parents = [results, None if location is None else artifact_folder(location)]
+    return [parent / name for parent in parents if parent and (parent / name).is_dir()]

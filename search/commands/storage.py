@@ -50,10 +50,11 @@ def restore(file: Path, url: str) -> int:
     return 0
 
 
-def copy(source: str, target: str, names: tuple[str, ...]) -> int:
-    """Copy the studies named, or all, from one database to another."""
+def copy(source: str, target: str, names: tuple[str, ...], artifacts: str | None) -> int:
+    """Copy the studies named, or all, from one database to another, and their artifacts if asked to."""
     opened = open_storage(source)
     chosen = names or tuple(study.study_name for study in opened.get_all_studies())
-    trials = maintenance.copy_studies(opened, open_storage(target), chosen)
-    print(f"{len(chosen)} studies with {trials} trials are in {redacted(target)}")
+    trials = maintenance.copy_studies(opened, open_storage(target), chosen, artifacts)
+    also = "" if artifacts is None else f", their artifacts in {artifacts}"
+    print(f"{len(chosen)} studies with {trials} trials are in {redacted(target)}{also}")
     return 0

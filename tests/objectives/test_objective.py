@@ -2,13 +2,14 @@
 
 import json
 import multiprocessing
+from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from objectives.messages import TrialRequest
+from objectives.messages import Checkpointing, TrialRequest
 from objectives.objective import (
     InterruptedTrialError,
     Objective,
@@ -17,7 +18,7 @@ from objectives.objective import (
 )
 from objectives.space import SearchSpace
 from objectives.split import target_hash
-from objectives.trial_process import TrialFailedError, run_in_process
+from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
 
 SPACE = SearchSpace(
     timesteps=[4, 8],
@@ -204,3 +205,102 @@ def test_a_stop_ends_the_trial_after_its_epoch_and_says_why(task):
     assert trial.user_attrs["failure"] == "interrupted by the user"
     assert trial.user_attrs["epochs"] == 2  # what it had reached is not lost
     assert not multiprocessing.active_children()
+
+
+# ------------------------------------------------------------------------------------ checkpoints
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "checkpoints" / "slot_0.npz"
+
+
+@pytest.fixture
+def leaving(task, path):
+    """An objective whose trials leave a checkpoint after every epoch."""
+
+    def make(**changes) -> Objective:
+        fields = {"task": task, "checkpoint": lambda trial: Checkpointing(path, 0.0), **changes}
+        return objective_on(**fields)
+
+    return make
+
+
+def test_a_complete_trials_checkpoint_is_removed_when_its_outcome_is_kept(leaving, path, complete):
+    found = []
+    (trial,) = run(leaving(keep=lambda *_: found.append(path.exists())))
+    assert found == [True]
+    assert not any(path.parent.iterdir())
+    assert trial.value == complete[0][0].value
+    assert "resumed_from" not in trial.user_attrs
+
+
+def test_a_pruned_trials_checkpoint_is_removed(leaving, path):
+    pruner = optuna.pruners.ThresholdPruner(upper=0.0, n_warmup_steps=2)
+    (trial,) = run(leaving(), pruner=pruner)
+    assert trial.state == TrialState.PRUNED
+    assert path.parent.exists()
+    assert not any(path.parent.iterdir())
+
+
+def test_the_checkpoint_of_a_trial_that_failed_for_good_is_removed(leaving, task, path, make_task):
+    (trial,) = run(leaving(target_hash=target_hash(task.split.test, 3)))
+    assert trial.state == TrialState.FAIL
+    assert path.parent.exists()
+    assert not any(path.parent.iterdir())
+    path.write_bytes(b"left by an earlier try")
+    diverging = SPACE.model_copy(update={"depth": 1, "learning_rate": 1.0, "l2": 1e30})
+    (trial,) = run(leaving(task=make_task(epochs=3, clip_norm=None), space=diverging))
+    assert trial.user_attrs["failure"].startswith("diverged: ")
+    assert not path.exists()
+
+
+def kill_the_process() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()  # otherwise it might be answered before it is dead
+
+
+def at_epoch(number, act):
+    """What `stop` says when asked after every epoch: `act` at one of them, None at the others."""
+    asked = []
+
+    def stop():
+        asked.append(None)
+        return act() if len(asked) == number else None
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [(kill_the_process, LostTrialError), (lambda: "interrupted", InterruptedTrialError)],
+    ids=["lost", "interrupted"],
+)
+def test_a_trial_that_is_tried_again_goes_on_from_its_checkpoint(
+    leaving, path, complete, act, error
+):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
+    with pytest.raises(error):
+        study.optimize(leaving(stop=at_epoch(3, act)), n_trials=1)
+    (lost,) = study.trials
+    assert lost.state == TrialState.FAIL
+    assert path.exists()
+    study.enqueue_trial(lost.params)
+    study.optimize(leaving(seed_of=lambda trial: 100), n_trials=1)
+    again = study.trials[1]
+    assert again.user_attrs["resumed_from"] == 2
+    undisturbed = complete[0][0]
+    assert again.value == undisturbed.value
+    assert again.intermediate_values == undisturbed.intermediate_values
+    assert again.user_attrs["curves"] == undisturbed.user_attrs["curves"]
+    assert not any(path.parent.iterdir())
+
+
+def test_the_checkpoint_stays_when_the_study_cannot_be_told(leaving, path):
+    def keep(*_) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        run(leaving(keep=keep))
+    assert path.exists()

@@ -1,8 +1,11 @@
 """Small real studies: a short noisy wave, tiny networks, real processes and databases."""
 
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,7 @@ learning_rate = {{ low = 1e-3, high = 1e-1, log = true }}
 trials = {trials}
 seed = 7
 pruner = "{pruner}"
+grace_period = {grace_period}
 
 [training]
 epochs = {epochs}
@@ -52,13 +56,20 @@ def command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def write_study() -> Callable[..., Path]:
-    """Write data and a study file into a folder: (folder, trials, epochs, pruner) → study file."""
+    """Write data and a study file into a folder; gives the study file."""
 
-    def write(folder: Path, trials: int = 4, epochs: int = 3, pruner: str = "median") -> Path:
+    def write(
+        folder: Path,
+        trials: int = 4,
+        epochs: int = 3,
+        pruner: str = "median",
+        grace_period: int = 300,
+    ) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         wave().to_csv(folder / "wave.csv", index=False)
         path = folder / "wave.toml"
-        path.write_text(STUDY.format(trials=trials, epochs=epochs, pruner=pruner))
+        settings = {"trials": trials, "pruner": pruner, "grace_period": grace_period}
+        path.write_text(STUDY.format(**settings, epochs=epochs))
         return path
 
     return write
@@ -82,3 +93,32 @@ def finished(
     )
     assert done.returncode == 0, done.stderr
     return folder, done
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(command: list[str]) -> Iterator[Start]:
+    """Start the console command in a session of its own; what it leaves is killed after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: object, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        started.append(
+            subprocess.Popen(
+                [*command, *map(str, arguments)],
+                env={**os.environ, **(env or {})},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    yield run
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its children too, where it is gone itself
+        if process.stderr is not None and not process.stderr.closed:
+            process.communicate()

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from typer.testing import CliRunner
 
-from search.budget import enough
+from search.budget import seconds_searched, trials_left
 from search.cli import app
 from search.study import StudySettings
 from storage.database import open_storage
@@ -21,13 +21,13 @@ def complete(*values: float) -> list[FrozenTrial]:
 
 
 def test_without_such_a_budget_a_search_goes_on() -> None:
-    assert not enough(complete(0.5, 0.6, 0.7), StudySettings())
-    assert not enough(complete(), StudySettings(until=1.0, no_improvement=1))
+    assert trials_left(complete(0.5, 0.6, 0.7), StudySettings(trials=9)) == 4
+    assert trials_left(complete(), StudySettings(until=1.0, no_improvement=1)) > 0
 
 
 @pytest.mark.parametrize(("best", "ended"), [(0.31, False), (0.3, True), (0.2, True)])
 def test_it_ends_once_the_value_wanted_is_reached(best: float, ended: bool) -> None:
-    assert enough(complete(0.5, best, 0.6), StudySettings(until=0.3)) is ended
+    assert (trials_left(complete(0.5, best, 0.6), StudySettings(until=0.3)) == 0) is ended
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_it_ends_once_the_value_wanted_is_reached(best: float, ended: bool) -> N
 def test_it_ends_after_complete_trials_without_a_better_one(
     values: tuple[float, ...], ended: bool
 ) -> None:
-    assert enough(complete(*values), StudySettings(no_improvement=2)) is ended
+    assert (trials_left(complete(*values), StudySettings(no_improvement=2)) == 0) is ended
 
 
 def test_a_real_search_ends_there_and_goes_on_where_the_bar_is_raised(

@@ -4,108 +4,66 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from storage.database import open_storage
-from storage.records import StudyRecord, TrialRecord, read_study
+from storage.errors import StorageError
+from storage.records import TrialRecord
+from tests.runs import (
+    PATIENCE,
+    Finished,
+    outcomes,
+    server_of,
+    stored,
+    training_in,
+    training_trial,
+    tree,
+    trial_process_of,
+    wait_for,
+)
 
-Finished = tuple[Path, subprocess.CompletedProcess[str]]
-PATIENCE = 120  # seconds
-
-
-def stored(folder: Path) -> StudyRecord:
-    return read_study(open_storage(f"sqlite:///{folder / 'runs' / 'studies.db'}"), "wave")
-
-
-def outcomes(record: StudyRecord) -> list[tuple[Any, ...]]:
-    """What a seed decides, for every trial that was not replaced by a retry, in the order of slots."""
-    gone = {trial.attributes.get("retry_of") for trial in record.trials}
-    kept = [trial for trial in record.trials if trial.number not in gone]
-    kept.sort(key=lambda trial: trial.attributes.get("slot", trial.number))
-    return [(t.state, t.value, dict(t.params), t.attributes.get("seed")) for t in kept]
+Start = Callable[..., "subprocess.Popen[str]"]
+Write = Callable[..., Path]
 
 
 @pytest.fixture
-def start(tmp_path: Path, command: list[str]) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
-    """Start `lstm-search run` with one worker in a session of its own."""
-    started: list[subprocess.Popen[str]] = []
+def run(start: Start, tmp_path: Path) -> Start:
+    """Start `lstm-search run` on a study file with one worker."""
 
-    def run(path: Path) -> subprocess.Popen[str]:
-        arguments = [*command, "run", str(path), "--out", str(tmp_path / "runs"), "--workers", "1"]
-        process = subprocess.Popen(
-            arguments, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        started.append(process)
-        return process
+    def begin(path: Path, *more: str) -> "subprocess.Popen[str]":
+        return start("run", path, "--out", tmp_path / "runs", "--workers", 1, *more)
 
-    yield run
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its children too, where it is gone itself
-        if process.stderr is not None and not process.stderr.closed:
-            process.communicate()
+    return begin
 
 
-def tree(pid: int) -> list[psutil.Process]:
-    try:
-        top = psutil.Process(pid)
-        return [*top.children(recursive=True), top]
-    except psutil.NoSuchProcess:
-        return []
+def seen_training(process: "subprocess.Popen[str]", folder: Path) -> TrialRecord:
+    """The second trial or a later one, once it is running with a process of its own."""
+    database = folder / "runs" / "studies.db"
+    wait_for(lambda: database.exists() or None, process)
+    return wait_for(lambda: training_in(f"sqlite:///{database}"), process)
 
 
-def wait_for_second_trial(process: subprocess.Popen[str], folder: Path) -> TrialRecord:
-    """The second trial, running, with a process of its own."""
-    assert process.stderr is not None
-    assert any(line.startswith("[1/6]") for line in process.stderr)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        for trial in stored(folder).trials:
-            worker = trial.attributes.get("worker")
-            if trial.state == "running" and worker and trial_process_of(worker[1]):
-                return trial
-    raise AssertionError("no trial was seen running")
-
-
-def server_of(worker: int) -> psutil.Process:
-    (found,) = (
-        child
-        for child in psutil.Process(worker).children()
-        if "multiprocessing.forkserver" in " ".join(child.cmdline())
-    )
-    return found
-
-
-def trial_process_of(worker: int) -> psutil.Process | None:
-    children = server_of(worker).children()
-    return children[0] if children else None
-
-
-def victim_of(what: str, worker: int) -> psutil.Process:
-    if what == "trial":
-        found = trial_process_of(worker)
-        assert found is not None
-        return found
-    return server_of(worker) if what == "forkserver" else psutil.Process(worker)
+def kill(what: str, worker: int) -> None:
+    victims = {
+        "trial": trial_process_of,
+        "forkserver": server_of,
+        "worker": psutil.Process,
+    }
+    victim = victims[what](worker)
+    assert victim is not None
+    victim.kill()
 
 
 @pytest.mark.parametrize("what", ["trial", "worker", "forkserver"])
 def test_a_killed_process_is_made_good_by_the_same_run(
-    what: str,
-    finished: Finished,
-    tmp_path: Path,
-    write_study: Callable[..., Path],
-    start: Callable[[Path], subprocess.Popen[str]],
+    what: str, finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:
-    process = start(write_study(tmp_path, trials=6))
-    trial = wait_for_second_trial(process, tmp_path)
-    victim_of(what, trial.attributes["worker"][1]).kill()
+    process = run(write_study(tmp_path, trials=6))
+    trial = seen_training(process, tmp_path)
+    kill(what, trial.attributes["worker"][1])
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     record = stored(tmp_path)
@@ -122,19 +80,16 @@ def test_a_killed_process_is_made_good_by_the_same_run(
 
 
 def test_a_run_whose_whole_tree_was_killed_goes_on_when_it_is_started_again(
-    finished: Finished,
-    tmp_path: Path,
-    write_study: Callable[..., Path],
-    start: Callable[[Path], subprocess.Popen[str]],
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:
     path = write_study(tmp_path, trials=6)
-    process = start(path)
-    trial = wait_for_second_trial(process, tmp_path)
+    process = run(path)
+    trial = seen_training(process, tmp_path)
     for member in tree(process.pid):
         member.kill()
     process.communicate()
     assert stored(tmp_path).trials[trial.number].state == "running"
-    again = start(path)
+    again = run(path)
     _, errors = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, errors
     record = stored(tmp_path)
@@ -143,11 +98,9 @@ def test_a_run_whose_whole_tree_was_killed_goes_on_when_it_is_started_again(
 
 
 def test_a_trial_that_is_killed_each_time_fails_after_three_tries_with_the_reason(
-    tmp_path: Path,
-    write_study: Callable[..., Path],
-    start: Callable[[Path], subprocess.Popen[str]],
+    tmp_path: Path, write_study: Write, run: Start
 ) -> None:
-    process = start(write_study(tmp_path, trials=2, epochs=200, pruner="none"))
+    process = run(write_study(tmp_path, trials=2, epochs=200, pruner="none"))
     killed: set[int] = set()
     deadline = time.monotonic() + PATIENCE
     while len(killed) < 6 and process.poll() is None and time.monotonic() < deadline:
@@ -168,20 +121,103 @@ def test_a_trial_that_is_killed_each_time_fails_after_three_tries_with_the_reaso
     assert all("SIGKILL" in trial.attributes["failure"] for trial in record.trials)
 
 
+def test_a_trial_that_runs_out_of_memory_is_tried_again_and_the_search_goes_on(
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
+) -> None:
+    process = run(write_study(tmp_path, trials=6))
+    wait_for(lambda: (tmp_path / "runs" / "wave").exists() or None, process)
+
+    def starved() -> TrialRecord | None:
+        try:
+            trial = training_trial(stored(tmp_path), first=0)
+        except StorageError:
+            return None  # the study has not begun
+        victim = trial and trial_process_of(trial.attributes["worker"][1])
+        if trial is None or victim is None or trial.intermediate_values:
+            return None
+        # What it has so far and not a page more: the next allocation fails.
+        victim.rlimit(psutil.RLIMIT_AS, (victim.memory_info().vms,) * 2)
+        return trial
+
+    trial = wait_for(starved, process)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    record = stored(tmp_path)
+    assert outcomes(record) == outcomes(stored(finished[0]))
+    assert record.trials[trial.number].state == "failed"
+    assert record.trials[trial.number].attributes["failure"]
+    assert record.count("failed") == 1
+
+
 def test_sigterm_ends_a_run_as_ctrl_c_does(
-    finished: Finished,
-    tmp_path: Path,
-    write_study: Callable[..., Path],
-    start: Callable[[Path], subprocess.Popen[str]],
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:
     path = write_study(tmp_path, trials=6)
-    process = start(path)
-    wait_for_second_trial(process, tmp_path)
+    process = run(path)
+    seen_training(process, tmp_path)
     os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert stored(tmp_path).count("running") == 0
-    again = start(path)
+    again = run(path)
     again.communicate(timeout=PATIENCE)
     assert again.returncode == 0
     assert outcomes(stored(tmp_path)) == outcomes(stored(finished[0]))
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_epoch_to_end(
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
+) -> None:
+    path = write_study(tmp_path, trials=6)
+    process = run(path)
+    trial = seen_training(process, tmp_path)
+    members = tree(process.pid)
+    stuck = trial_process_of(trial.attributes["worker"][1])
+    assert stuck is not None
+    stuck.suspend()  # an epoch without end
+    process.send_signal(signal.SIGINT)
+    stop = tmp_path / "runs" / "wave" / f"stop_{process.pid}"
+    wait_for(lambda: stop.exists() or None, process)  # the first one has been heard
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, errors
+    psutil.wait_procs(members, timeout=PATIENCE)
+    assert not [member for member in members if member.is_running()]
+    assert stored(tmp_path).count("running") == 0
+    again = run(path)
+    again.communicate(timeout=PATIENCE)
+    assert again.returncode == 0
+    assert outcomes(stored(tmp_path)) == outcomes(stored(finished[0]))
+
+
+def test_a_worker_that_slept_past_the_grace_period_goes_on_without_harm(
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
+) -> None:
+    process = run(write_study(tmp_path, trials=6, grace_period=5))
+    trial = seen_training(process, tmp_path)
+    worker = psutil.Process(trial.attributes["worker"][1])
+    worker.suspend()
+    wait_for(lambda: stored(tmp_path).trials[trial.number].state == "failed" or None, process)
+    worker.resume()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    record = stored(tmp_path)
+    assert outcomes(record) == outcomes(stored(finished[0]))
+    assert "no sign of life for 5 s" in record.trials[trial.number].attributes["failure"]
+    assert record.count("failed") == 1
+    assert record.count("running") == record.count("waiting") == 0
+
+
+def test_two_runs_of_one_study_at_once_share_its_trials(
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
+) -> None:
+    path = write_study(tmp_path, trials=6)
+    both = [run(path, "--json"), run(path, "--json")]
+    printed = [process.communicate(timeout=PATIENCE) for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    record = stored(tmp_path)
+    assert len(record.trials) == 6
+    assert [trial.params for trial in record.trials] == [
+        trial.params for trial in stored(finished[0]).trials
+    ]
+    assert {trial.state for trial in record.trials} <= {"complete", "pruned"}

@@ -190,6 +190,7 @@ def test_defaults_shown_are_the_defaults(tmp_path: Path) -> None:
         "until",
         "no_improvement",
         "enqueue",
+        "artifacts",
     }
     for section in ("study", "training", "output"):
         for key, value in shown[section].items():

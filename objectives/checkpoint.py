@@ -1,0 +1,185 @@
+"""Where a training stands, in a file, so that a trial that was lost goes on instead of starting anew.
+
+Everything that training changes is kept, and nothing that the request says anyway. A training that goes
+on from a checkpoint is the one that was never interrupted, to the bit where it has one thread.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.messages import Checkpointing, Epoch, TrialRequest
+from objectives.split import target_hash
+
+# To be raised with every change of what is written, or of the network that a request makes.
+_FORMAT = 1
+_PACKAGES = ("lstm-search", "keras", "numpy", "tensorflow")  # another version may compute otherwise
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerState:
+    """What training changes in a `WindowTrainer`.
+
+    `variables` are the network's (its weights and the random states of its dropout layers), the
+    optimiser's and the running means of the weights, one after the other; `generator` is the state of
+    the NumPy generator that orders the windows.
+    """
+
+    variables: tuple[NDArray[Any], ...]
+    generator: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training after the last of `epochs`; `weights` are the network's at `best_epoch`.
+
+    The schedule of the learning rate is not here: it follows from the epochs.
+    """
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    weights: tuple[NDArray[np.float32], ...]
+    trainer: TrainerState
+
+
+class CheckpointFile:
+    """The file of one training's checkpoints, which holds the last of them.
+
+    `seconds` is how long reading and writing took so far.
+
+    Args:
+        asked: where the file is and how many seconds pass between two checkpoints.
+        identity_of: gives what `identity` says of the request; it is asked only when a checkpoint is
+            read or written, since it reads the rows.
+    """
+
+    def __init__(self, asked: Checkpointing, identity_of: Callable[[], str]) -> None:
+        self.seconds = 0.0
+        self._asked = asked
+        self._identity_of = identity_of
+        self._since = time.monotonic()
+
+    @cached_property
+    def _identity(self) -> str:
+        return self._identity_of()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is long enough since the training began or the last checkpoint."""
+        return time.monotonic() - self._since >= self._asked.seconds
+
+    def read(self) -> Checkpoint | None:
+        """The checkpoint this training can go on from, if there is one."""
+        # Path.exists would raise where the folder may not be entered.
+        if not os.path.exists(self._asked.path):
+            return None
+        started = time.monotonic()
+        found = read_checkpoint(self._asked.path, self._identity)
+        self._count(started)
+        return found
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Replace the last checkpoint, or go on without where it cannot be written."""
+        started = time.monotonic()
+        with suppress(OSError):  # a full disk must not end a trial
+            write_checkpoint(self._asked.path, self._identity, checkpoint)
+        self._count(started)
+
+    def _count(self, started: float) -> None:
+        self._since = time.monotonic()
+        self.seconds += self._since - started
+
+
+def identity(request: TrialRequest) -> str:
+    """SHA-256 in hex over all that decides how a trial trains: a checkpoint of another is of no use.
+
+    The rows count up to the end of the validation part, wherever their file is.
+    """
+    task, split = request.task, request.task.split
+    facts = [
+        _FORMAT,
+        [version(package) for package in _PACKAGES],
+        asdict(request.hyperparameters),
+        request.seed,
+        task.training.model_dump(),
+        task.targets,
+        split.train.end,
+        *(target_hash(part, split.horizon) for part in (split.train, split.validation)),
+    ]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    rows = np.ascontiguousarray(task.load_rows()[: split.validation.end])
+    digest.update(rows.reshape(-1).data)
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, identity: str, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint under a temporary name, then give it its own; its folder is made if need be.
+
+    Raises:
+        OSError: it cannot be written; nothing half-written is left.
+    """
+    about = {
+        "identity": identity,
+        "epochs": [asdict(epoch) for epoch in checkpoint.epochs],
+        "best_epoch": checkpoint.best_epoch,
+        "generator": checkpoint.trainer.generator,
+        "variables": len(checkpoint.trainer.variables),
+        "weights": len(checkpoint.weights),
+    }
+    arrays = {
+        **_numbered("variable", checkpoint.trainer.variables),
+        **_numbered("weight", checkpoint.weights),
+    }
+    unfinished = _unfinished(path)
+    path.parent.mkdir(exist_ok=True)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), allow_pickle=False, **arrays)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
+    """The checkpoint in a file, or None where there is none that `identity` can go on from."""
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            about = json.loads(str(saved["about"]))
+            if about["identity"] != identity:
+                return None
+            variables = tuple(saved[f"variable_{n}"] for n in range(about["variables"]))
+            return Checkpoint(
+                epochs=tuple(Epoch(**epoch) for epoch in about["epochs"]),
+                best_epoch=about["best_epoch"],
+                weights=tuple(saved[f"weight_{n}"] for n in range(about["weights"])),
+                trainer=TrainerState(variables, about["generator"]),
+            )
+    except Exception:  # what a damaged file raises has no common name
+        return None
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove a checkpoint that is needed no more, and the half of one that a killed process left."""
+    for file in (path, _unfinished(path)):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    """One name for every process, so that what a killed one left is written over by the next."""
+    return path.with_name(f"unfinished_{path.name}")
+
+
+def _numbered(name: str, arrays: tuple[NDArray[Any], ...]) -> dict[str, NDArray[Any]]:
+    return {f"{name}_{number}": array for number, array in enumerate(arrays)}

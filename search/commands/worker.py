@@ -1,0 +1,23 @@
+"""`lstm-search worker`: join a study that was begun elsewhere."""
+
+import signal
+
+from search.commands.opening import existing_url
+from search.joining import Place, join_study, study_to_join
+from search.progress import show_progress
+
+
+def execute(name: str, storage: str | None, place: Place, *, quiet: bool) -> int:
+    """Run trials of a study until it needs no more.
+
+    Args:
+        name: the study's.
+        storage: URL of its database; None for that of the environment, or the file under the folder.
+        place: this machine's data, folder and means.
+        quiet: print nothing.
+    """
+    study = study_to_join(name, existing_url(storage, place.directory), place)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
+    with show_progress(study, quiet=quiet) as watch:
+        join_study(study, watch)
+    return 0

@@ -1,0 +1,105 @@
+"""Joining a study that another machine has begun: the same workers, without the end of the job."""
+
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib.externals.loky import get_reusable_executor
+
+from objectives.errors import InputError
+from search.budget import SETTINGS
+from search.devices import plan_compute
+from search.preparation import make_directory, prepare, share_rows
+from search.searching import Progress, check_same, identity_of, search
+from search.study import Study, make_study
+from search.worker import heartbeat, reachable
+from storage.artifacts import open_artifacts
+from storage.database import open_storage
+from storage.records import find_study
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one machine contributes to a study.
+
+    Attributes:
+        data: its copy of the data file; None for the path that the study was begun with.
+        directory: its folder for results.
+        artifacts: as in the study file; None for where the study was begun, if that is reached here.
+        workers, threads, share_gpu: as in the study file.
+    """
+
+    data: Path | None
+    directory: Path
+    artifacts: str | None
+    workers: int | None
+    threads: int | None
+    share_gpu: bool
+
+
+def study_to_join(name: str, storage_url: str, place: Place) -> Study:
+    """Read a study's configuration from its database and lay this machine's place over it.
+
+    Raises:
+        InputError: it was not made by lstm-search, or has no data file that this machine could read.
+        storage.errors.StorageError: there is no such study, or the database cannot be used.
+    """
+    attributes = find_study(open_storage(storage_url), name).user_attrs
+    if SETTINGS not in attributes:
+        raise InputError(
+            f"study {name!r} was not begun by this version of lstm-search; begin it with "
+            "`lstm-search run`"
+        )
+    sections: dict[str, Any] = {
+        section: dict(values)
+        for section, values in attributes["identity"].items()
+        if isinstance(values, dict)
+    }
+    path = str(place.data) if place.data else attributes["data_path"]
+    if path is None:
+        raise InputError(
+            f"study {name!r} was begun with a table in memory; name its file with --data"
+        )
+    sections["data"]["path"] = path
+    sections["study"] |= attributes[SETTINGS] | {
+        "name": name,
+        "storage": storage_url,
+        "workers": place.workers,
+        "threads": place.threads or 1,
+        "share_gpu": place.share_gpu,
+    }
+    sections["output"] = {
+        "directory": str(place.directory),
+        "artifacts": place.artifacts or reachable(attributes["artifacts"]),
+    }
+    return make_study(sections, f"study {name!r}")
+
+
+def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
+    """Work for a study until it has its trials, or has had enough.
+
+    Args:
+        study: as `study_to_join` gives it.
+        watch: called about twice a second.
+
+    Raises:
+        InputError: this machine's data are not those of the study, or cannot be read.
+        storage.errors.StorageError: the database or the place for artifacts cannot be used.
+        search.searching.SearchInterruptedError: on Ctrl-C.
+    """
+    preparation = prepare(study)
+    storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
+    found = find_study(storage, study.study.name)
+    check_same(found, identity_of(study, preparation))
+    make_directory(study.directory)
+    open_artifacts(study.artifacts)
+    task = share_rows(preparation, study)
+    compute = plan_compute(study.study)
+    try:
+        search(study, found, task, preparation.target_hash, compute, watch)
+    finally:
+        with suppress(BrokenProcessPool):
+            get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)

@@ -1,0 +1,70 @@
+"""Workers as processes of this machine."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+
+import optuna
+from joblib.externals.loky import get_reusable_executor
+
+from search.orphans import any_alive, any_running, requeue_orphans, trials_to_begin
+from search.worker import WorkOrder, work
+
+LOOK_SECONDS = 0.5
+MOST_DEATHS = 5  # failures of workers, not of trials, that a search puts up with
+
+
+def run_here(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) -> None:
+    """Run trials until none is to be begun and none is running, here or elsewhere.
+
+    Args:
+        order: what the workers need to know.
+        found: the study.
+        look: called about twice a second.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, once the running trials have ended and are queued again; a second
+            one ends them at once.
+    """
+    order.stop.unlink(missing_ok=True)
+    try:
+        for death in range(1 + MOST_DEATHS):
+            try:
+                return _keep_busy(order, found, look)
+            except BrokenProcessPool:
+                if death == MOST_DEATHS:
+                    raise
+    except KeyboardInterrupt:
+        _stop(order, found, look)
+        raise
+    finally:
+        order.stop.unlink(missing_ok=True)
+
+
+def _keep_busy(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) -> None:
+    running: dict[Future[None], int] = {}
+    while (left := trials_to_begin(found, order.study)) or running or any_running(found):
+        idle = sorted(set(range(len(order.compute))) - set(running.values()))
+        executor = get_reusable_executor(max_workers=len(order.compute), timeout=None)
+        running |= {executor.submit(work, order, number): number for number in idle[:left]}
+        for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done if running else ():
+            del running[future]
+            future.result()
+        if not running:
+            time.sleep(LOOK_SECONDS)  # another run of this study has the last trials
+        look()
+
+
+def _stop(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) -> None:
+    """End the search after the epochs that are running, or at once on a second Ctrl-C."""
+    order.stop.touch()
+    try:
+        executor = get_reusable_executor(timeout=None, reuse=True)
+        while any_alive(found):
+            look()
+            time.sleep(LOOK_SECONDS)
+        executor.shutdown(wait=True)
+    except KeyboardInterrupt:
+        get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True, kill_workers=True)
+    requeue_orphans(found, lost=False)

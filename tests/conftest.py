@@ -1,0 +1,58 @@
+"""A real PostgreSQL, a real MariaDB and a real S3 server, started once for all tests."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+import pytest
+
+from tests.s3 import ENVIRONMENT, make_bucket, s3_server
+from tests.servers import NoServerError, Server, mariadb_server, postgresql_server
+
+
+@contextmanager
+def _or_skip(starting: AbstractContextManager[Server]) -> Iterator[Server]:
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(starting)
+        except NoServerError as error:
+            pytest.skip(str(error))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    pytest.importorskip("psycopg")
+    with _or_skip(postgresql_server()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    pytest.importorskip("pymysql")
+    with _or_skip(mariadb_server()) as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: Server) -> str:
+    return postgresql.emptied()
+
+
+@pytest.fixture
+def mariadb_url(mariadb: Server) -> str:
+    return mariadb.emptied()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A location in a bucket of its own, whose server and account are in the environment."""
+    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_endpoint}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return f"s3://{make_bucket()}/one/place"
