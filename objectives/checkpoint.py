@@ -142,7 +142,7 @@ def write_checkpoint(path: Path, identity: str, checkpoint: Checkpoint) -> None:
         **_numbered("weight", checkpoint.weights),
     }
     unfinished = _unfinished(path)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with unfinished.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(about)), allow_pickle=False, **arrays)

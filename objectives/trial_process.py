@@ -5,6 +5,7 @@ that dies takes nothing with it.
 """
 
 import multiprocessing
+import os
 import signal
 import time
 import traceback
@@ -135,6 +136,8 @@ def count_gpus() -> int:
 
 
 def _context() -> ForkServerContext:
+    # A file called tensorflow.py where the user happens to stand must not pass for the package.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOADED])
     return context

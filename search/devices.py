@@ -10,7 +10,7 @@ from objectives.messages import Compute
 from objectives.trial_process import count_gpus
 from search.study import StudySettings
 
-_DRIVERS = (
+GPU_DRIVERS = (
     "/dev/nvidiactl",
     "/dev/kfd",
     "/dev/dxg",
@@ -41,6 +41,6 @@ def _shared_out(settings: StudySettings, gpus: int) -> tuple[Compute, ...]:
 
 def _gpus_here() -> int:
     """How many GPUs TensorFlow can use; asking takes seconds, so only where there is a driver."""
-    if not any(Path(driver).exists() for driver in _DRIVERS):
+    if not any(Path(driver).exists() for driver in GPU_DRIVERS):
         return 0
     return int(get_reusable_executor(max_workers=1, timeout=None).submit(count_gpus).result())

@@ -124,7 +124,9 @@ def work_on_node(order: WorkOrder, rows: NDArray[np.float64], run: str, number: 
     found = find_study(open_storage(order.storage_url), order.study.study.name)
     with tempfile.TemporaryDirectory(prefix="lstm-search-") as folder:
         mine = _moved(order, rows, Path(folder))
-        process = subprocess.Popen([sys.executable, "-m", "search.node"], stdin=subprocess.PIPE)
+        # -P: what lies in the folder where the engine was started must not pass for our packages
+        command = [sys.executable, "-P", "-m", "search.node"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE)
         try:
             if process.stdin is not None:
                 process.stdin.write(pickle.dumps((mine, number)))

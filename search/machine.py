@@ -9,7 +9,7 @@ from pathlib import Path
 import joblib
 import psutil
 
-from search.devices import _DRIVERS
+from search.devices import GPU_DRIVERS
 from search.diagnosis import GIGABYTE, Finding
 from search.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
 from search.study import StudySettings
@@ -34,7 +34,7 @@ def machine_findings(gpus: int) -> Iterator[Finding]:
     yield _load()
     yield _memory(memory_here(_MEMBERSHIP, _CONTROL_GROUPS), usual_workers(gpus))
     yield _processor()
-    yield _gpu(gpus, any(Path(driver).exists() for driver in _DRIVERS))
+    yield _gpu(gpus, any(Path(driver).exists() for driver in GPU_DRIVERS))
 
 
 def _cores() -> Finding:

@@ -1,10 +1,12 @@
 """The whole main job: data, search, refit, test, report, saved model."""
 
+import fcntl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
@@ -62,7 +64,8 @@ def run_study(
             raise InputError(no_winner(record))
         winner = found.get_trials(deepcopy=False)[record.best.number]
         kept = partial(load_weights, artifacts, winner)
-        outcome = refit_winner(study, task, record.best, compute[0], kept)
+        with _alone(study.directory):
+            outcome = refit_winner(study, task, record.best, compute[0], kept)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
@@ -70,3 +73,11 @@ def run_study(
     report = make_report(study, preparation, record, outcome, started)
     write_report(report, study.directory)
     return StudyResult(report, study.directory)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Wait until no other run on this machine refits the same study, and keep others waiting."""
+    with (directory / ".refitting").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

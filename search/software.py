@@ -44,7 +44,7 @@ def import_for_trials() -> TrialImport:
     try:
         # As the server of trial processes is started, so that both find the same modules.
         done = subprocess.run(
-            [sys.executable, "-c", _IMPORT],
+            [sys.executable, "-P", "-c", _IMPORT],
             capture_output=True,
             text=True,
             check=False,

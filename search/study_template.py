@@ -57,7 +57,7 @@ _STUDY: dict[str, tuple[Any, str]] = {
     "workers": (2, "trials at once; one per core by default"),
     "threads": (None, "of each trial; more trials at once beat more threads"),
     "share_gpu": (True, "let several workers compute on one GPU"),
-    "backend": ("dask", 'workers on a cluster; or "ray", and by default processes here'),
+    "backend": (None, 'processes of this machine; or "dask", "ray": a cluster'),
     "scheduler": ("tcp://host:8786", "address of the cluster"),
     "grace_period": (None, "seconds without a sign of life after which a trial is tried again"),
     "checkpoint_seconds": (None, "a longer trial can go on from its last checkpoint"),

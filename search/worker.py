@@ -20,6 +20,7 @@ from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from objectives.checkpoint import remove_checkpoint
 from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import make_pruner
@@ -115,7 +116,8 @@ def work(order: WorkOrder, number: int) -> None:
             outlast(lambda: try_again(study, _frozen(trial), lost=False))
             raise
         except LostTrialError:
-            outlast(lambda: try_again(study, _frozen(trial)))
+            if not outlast(lambda: try_again(study, _frozen(trial))):
+                remove_checkpoint(_checkpoint_path(order, trial))
             raise
         except TrialFailedError as error:
             if getattr(error, "__notes__", None):
@@ -153,32 +155,32 @@ def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:
 
 def _objective(order: WorkOrder, compute: Compute, stop: Callable[[], str | None]) -> Objective:
     settings = order.study.study
-    store = None if order.artifacts is None else open_artifacts(order.artifacts, check=False)
-    checkpoints = _checkpoint_folder(order)
-
-    def slot(trial: optuna.Trial) -> int:
-        return slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False))
-
+    store = None
+    if order.artifacts is not None:
+        store = open_artifacts(order.artifacts, check=False)
     return Objective(
         task=order.task,
         space=order.study.space,
         target_hash=order.target_hash,
-        seed_of=lambda trial: seed_of(settings.seed, slot(trial), "training"),
+        seed_of=lambda trial: seed_of(settings.seed, _slot(trial), "training"),
         compute=compute,
         stop=stop,
         keep=lambda trial, outcome: _keep_if_best(order, store, trial, outcome),
         checkpoint=lambda trial: Checkpointing(
-            checkpoints / f"slot_{slot(trial)}.npz", settings.checkpoint_seconds
+            _checkpoint_path(order, trial), settings.checkpoint_seconds
         ),
     )
 
 
-def _checkpoint_folder(order: WorkOrder) -> Path:
-    """Beside the artifacts, where other machines may find them too, or else on this machine."""
+def _slot(trial: optuna.Trial) -> int:
+    return slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False))
+
+
+def _checkpoint_path(order: WorkOrder, trial: optuna.Trial) -> Path:
+    """Beside the artifacts, where other machines may find it too, or else on this machine."""
     shared = None if order.artifacts is None else artifact_folder(order.artifacts)
     folder = order.study.directory if shared is None else shared / order.study.study.name
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    return folder / "checkpoints"
+    return folder / "checkpoints" / f"slot_{_slot(trial)}.npz"
 
 
 def reachable(artifacts: str) -> str | None:

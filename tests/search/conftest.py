@@ -32,6 +32,7 @@ trials = {trials}
 seed = 7
 pruner = "{pruner}"
 grace_period = {grace_period}
+checkpoint_seconds = {checkpoint_seconds}
 
 [training]
 epochs = {epochs}
@@ -64,12 +65,20 @@ def write_study() -> Callable[..., Path]:
         epochs: int = 3,
         pruner: str = "median",
         grace_period: int = 300,
+        checkpoint_seconds: float = 60.0,
     ) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         wave().to_csv(folder / "wave.csv", index=False)
         path = folder / "wave.toml"
-        settings = {"trials": trials, "pruner": pruner, "grace_period": grace_period}
-        path.write_text(STUDY.format(**settings, epochs=epochs))
+        path.write_text(
+            STUDY.format(
+                trials=trials,
+                epochs=epochs,
+                pruner=pruner,
+                grace_period=grace_period,
+                checkpoint_seconds=checkpoint_seconds,
+            )
+        )
         return path
 
     return write

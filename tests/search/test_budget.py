@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def test_it_ends_after_complete_trials_without_a_better_one(
     values: tuple[float, ...], ended: bool
 ) -> None:
     assert (trials_left(complete(*values), StudySettings(no_improvement=2)) == 0) is ended
+
+
+def test_time_is_counted_once_however_many_trials_ran_and_lost_ones_not_at_all() -> None:
+    def span(start: int, end: int, **attributes: int) -> FrozenTrial:
+        trial = create_trial(value=1.0, user_attrs=attributes)
+        noon = datetime(2026, 1, 1, 12)
+        trial.datetime_start = noon + timedelta(seconds=start)
+        trial.datetime_complete = noon + timedelta(seconds=end)
+        return trial
+
+    trials = [span(0, 10), span(5, 12), span(6, 8), span(100, 103), span(103, 500), span(600, 610)]
+    trials.append(span(700, 705, retry_of=4))
+    for number, trial in enumerate(trials):
+        trial.number = number
+    assert seconds_searched(trials) == 12 + 3 + 10 + 5
+    assert trials_left(trials, StudySettings(trials=9, timeout=30.5)) == 3
+    assert trials_left(trials, StudySettings(trials=9, timeout=30.0)) == 0
 
 
 def test_a_real_search_ends_there_and_goes_on_where_the_bar_is_raised(

@@ -13,7 +13,18 @@ from typer.testing import CliRunner
 from search.cli import app
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
-COMMANDS = ("run", "init", "check", "list", "show", "best", "delete", "storage check")
+COMMANDS = (
+    "run",
+    "init",
+    "check",
+    "list",
+    "show",
+    "best",
+    "delete",
+    "worker",
+    "doctor",
+    "storage check",
+)
 
 
 def call(*arguments: str) -> tuple[int, str, str]:

@@ -97,6 +97,36 @@ def test_a_run_whose_whole_tree_was_killed_goes_on_when_it_is_started_again(
     assert record.count("running") == record.count("waiting") == 0
 
 
+def test_a_trial_goes_on_from_its_last_checkpoint_when_its_machine_has_died(
+    tmp_path: Path, write_study: Write, start: Start
+) -> None:
+    settings = {"trials": 1, "epochs": 60, "pruner": "none", "checkpoint_seconds": 0.001}
+    undisturbed = write_study(tmp_path / "undisturbed", **settings)
+    out = ("--out", undisturbed.parent / "runs", "--workers", 1)
+    start("run", undisturbed, *out).communicate(timeout=PATIENCE)
+    path = write_study(tmp_path, **settings)
+    out = ("--out", tmp_path / "runs", "--workers", 1)
+    process = start("run", path, *out)
+    checkpoint = tmp_path / "runs" / "artifacts" / "wave" / "checkpoints" / "slot_0.npz"
+    wait_for(lambda: checkpoint.exists() or None, process)
+    for member in tree(process.pid):
+        member.kill()
+    process.communicate()
+    reached = max(stored(tmp_path).trials[0].intermediate_values)
+    again = start("run", path, *out)
+    _, errors = again.communicate(timeout=PATIENCE)
+    assert again.returncode == 0, errors
+    record = stored(tmp_path)
+    assert outcomes(record) == outcomes(stored(undisturbed.parent))
+    resumed = record.trials[1].attributes["resumed_from"]
+    assert (
+        reached - 1 <= resumed <= reached + 1
+    )  # an epoch may end between a report and its checkpoint
+    curves = [stored(folder).best.attributes["curves"] for folder in (tmp_path, undisturbed.parent)]
+    assert curves[0] == curves[1]
+    assert not checkpoint.exists()
+
+
 def test_a_trial_that_is_killed_each_time_fails_after_three_tries_with_the_reason(
     tmp_path: Path, write_study: Write, run: Start
 ) -> None:

@@ -191,6 +191,7 @@ def test_defaults_shown_are_the_defaults(tmp_path: Path) -> None:
         "no_improvement",
         "enqueue",
         "artifacts",
+        "scheduler",
     }
     for section in ("study", "training", "output"):
         for key, value in shown[section].items():

@@ -9,6 +9,7 @@ from collections import Counter
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 from sqlalchemy import make_url, text
 
 from storage.database import Heartbeat, open_storage
@@ -264,3 +265,34 @@ def test_a_trial_without_heartbeat_is_left_alone_within_the_grace_period(url: st
     study.ask()
     optuna.storages.fail_stale_trials(study)
     assert study.trials[0].state == optuna.trial.TrialState.RUNNING
+
+
+def test_writers_that_are_killed_lose_nothing_that_was_told(
+    sqlite_url: str, opened, start_worker
+) -> None:
+    optuna.create_study(study_name="killed", storage=opened(sqlite_url))
+    told: list[int] = []
+    for attempt in range(20):
+        writers = [start_worker("finish_trials.py", sqlite_url, "killed") for _ in range(2)]
+        for writer in writers:
+            # The kill comes anywhere in the trial after the last one that was told.
+            told += [int(writer.stdout.readline()) for _ in range(1 + attempt % 3)]
+        for writer in writers:
+            writer.kill()
+        for writer in writers:
+            told += [
+                int(line) for line in writer.stdout.read().splitlines(True) if line[-1] == "\n"
+            ]
+    storage = opened(sqlite_url)
+    with storage.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    trials = optuna.load_study(study_name="killed", storage=storage).get_trials(deepcopy=False)
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    complete = {trial.number for trial in trials if trial.state == TrialState.COMPLETE}
+    assert len(told) == len(set(told)) >= 40
+    assert set(told) <= complete
+    for trial in trials:
+        if trial.number in complete:
+            assert trial.value == trial.params["x"]
+            assert len(trial.user_attrs["curve"]) == 20
+            assert len(trial.intermediate_values) == 3
