@@ -4,7 +4,7 @@ The settings are in the database, and everything is worked out from the trials t
 any machine and later runs count alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import optuna
@@ -41,13 +41,17 @@ def seconds_searched(trials: Sequence[FrozenTrial]) -> float:
     Trials that were lost do not count: when they really ended is not known.
     """
     lost = replaced(trials)
-    spans = sorted(
+    return seconds_covered(
         (trial.datetime_start, trial.datetime_complete)
         for trial in trials
-        if trial.datetime_start and trial.datetime_complete and trial.number not in lost
+        if trial.number not in lost
     )
+
+
+def seconds_covered(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:
+    """Seconds within at least one span from a start to an end; a span without one of them is none."""
     seconds, reached = 0.0, datetime.min
-    for started, ended in spans:
+    for started, ended in sorted((start, end) for start, end in spans if start and end):
         seconds += max(0.0, (ended - max(started, reached)).total_seconds())
         reached = max(reached, ended)
     return seconds

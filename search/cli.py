@@ -165,6 +165,7 @@ def worker(
         str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
     ] = None,
     out: OutOption = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the study to be begun.")] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Join a study begun on another machine, and leave when it needs no more trials."""
@@ -174,7 +175,7 @@ def worker(
         from search.commands.opening import results_folder  # noqa: PLC0415
         from search.joining import Place  # noqa: PLC0415
 
-        place = Place(data, results_folder(out), artifacts, workers, threads, share_gpu)
+        place = Place(data, results_folder(out), artifacts, workers, threads, share_gpu, wait)
         return command.execute(name, storage, place, quiet=quiet)
 
     _exit_with(carry_out)

@@ -23,6 +23,7 @@ from objectives.trial_process import run_in_process
 from objectives.windows import target_windows
 from reports.contents import Forecasts, ForecastScores, Refit, Scores, StudyReport, Winner
 from reports.files import atomically, write_text_atomically
+from search.budget import seconds_covered
 from search.preparation import Preparation
 from search.study import Study
 from search.weights import Weights
@@ -122,13 +123,19 @@ def make_report(
             naive=naive,
         ),
         seconds={
-            "search": record.attributes.get("search_seconds", 0.0),
+            "search": _seconds_searched(record),
             "refit": outcome.seconds,
             "total": time.perf_counter() - started,
         },
         paths=_paths(study),
         facts=_facts(study, preparation, winner),
     )
+
+
+def _seconds_searched(record: StudyRecord) -> float:
+    lost = {trial.attributes.get("retry_of") for trial in record.trials}
+    kept = (trial for trial in record.trials if trial.number not in lost)
+    return seconds_covered((trial.started, trial.ended) for trial in kept)
 
 
 def no_winner(record: StudyRecord) -> str:

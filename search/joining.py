@@ -1,5 +1,6 @@
 """Joining a study that another machine has begun: the same workers, without the end of the job."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
+from optuna.storages import RDBStorage
 
 from objectives.errors import InputError
 from search.budget import SETTINGS
@@ -18,7 +20,10 @@ from search.study import Study, make_study
 from search.worker import heartbeat, reachable
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
+from storage.errors import StorageError
 from storage.records import find_study
+
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Place:
         directory: its folder for results.
         artifacts: as in the study file; None for where the study was begun, if that is reached here.
         workers, threads, share_gpu: as in the study file.
+        wait: seconds for which the study may still be begun.
     """
 
     data: Path | None
@@ -38,6 +44,7 @@ class Place:
     workers: int | None
     threads: int | None
     share_gpu: bool
+    wait: float
 
 
 def study_to_join(name: str, storage_url: str, place: Place) -> Study:
@@ -47,8 +54,12 @@ def study_to_join(name: str, storage_url: str, place: Place) -> Study:
         InputError: it was not made by lstm-search, or has no data file that this machine could read.
         storage.errors.StorageError: there is no such study, or the database cannot be used.
     """
-    attributes = find_study(open_storage(storage_url), name).user_attrs
-    if SETTINGS not in attributes:
+    storage = open_storage(storage_url)
+    deadline = time.monotonic() + place.wait
+    while (attributes := _begun(storage, name)) is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    if attributes is None:
+        find_study(storage, name)  # says which studies there are
         raise InputError(
             f"study {name!r} was not begun by this version of lstm-search; begin it with "
             "`lstm-search run`"
@@ -76,6 +87,15 @@ def study_to_join(name: str, storage_url: str, place: Place) -> Study:
         "artifacts": place.artifacts or reachable(attributes["artifacts"]),
     }
     return make_study(sections, f"study {name!r}")
+
+
+def _begun(storage: RDBStorage, name: str) -> dict[str, Any] | None:
+    """The attributes of a study that a run has begun, None before that."""
+    try:
+        attributes = find_study(storage, name).user_attrs
+    except StorageError:
+        return None
+    return attributes if SETTINGS in attributes and "artifacts" in attributes else None
 
 
 def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
