@@ -1,7 +1,7 @@
 """The Optuna objective: draw, train in a process of its own, report every epoch, ask the pruner."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,11 @@ class InterruptedTrialError(TrialFailedError):
     """A trial that was ended because the search was; it is to be tried again."""
 
 
+def _store(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+
+
 @dataclass(frozen=True)
 class Objective:
     """Calling it with an Optuna trial trains that trial and returns its best validation metric.
@@ -34,6 +39,7 @@ class Objective:
     trial is told to the study. `target_hash` is the study's: a trial judged on other targets is refused.
     `checkpoint` says where a trial's checkpoints go, if anywhere; the file is removed when the trial has
     come to its end, and stays when its process was lost or the search interrupted, for the next try.
+    `note` stores attributes of a trial.
     """
 
     task: ForecastTask
@@ -44,6 +50,7 @@ class Objective:
     stop: Callable[[], str | None] = field(default=lambda: None)
     keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
     checkpoint: Callable[[optuna.Trial], Checkpointing | None] = field(default=lambda trial: None)
+    note: Callable[[optuna.Trial, Mapping[str, Any]], None] = field(default=_store)
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train one trial.
@@ -66,8 +73,7 @@ class Objective:
 
         hyperparameters = draw(trial, self.space, self.task.training.optimizer)
         seed = self.seed_of(trial)
-        trial.set_user_attr("seed", seed)
-        trial.set_user_attr("hyperparameters", hyperparameters.as_dict())
+        self.note(trial, {"seed": seed, "hyperparameters": hyperparameters.as_dict()})
         checkpoint = self.checkpoint(trial)
         request = TrialRequest(self.task, hyperparameters, seed, checkpoint)
         try:
@@ -77,12 +83,12 @@ class Objective:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.
             reason = self.stop()
             error = InterruptedTrialError(reason) if reason else failure
-            _store(trial, {"failure": str(error), **_history(epochs, self.task.training.metric)})
+            history = _history(epochs, self.task.training.metric)
+            self.note(trial, {"failure": str(error), **history})
             if checkpoint and not isinstance(error, LostTrialError | InterruptedTrialError):
                 remove_checkpoint(checkpoint.path)
             raise error from None
-        _store(trial, _history(epochs, self.task.training.metric))
-        _store(trial, _facts(outcome))
+        self.note(trial, _history(epochs, self.task.training.metric) | _facts(outcome))
         if not pruned:
             self.keep(trial, outcome)
         if checkpoint:
@@ -142,11 +148,6 @@ def _facts(outcome: TrialOutcome) -> dict[str, Any]:
         "peak_memory": round(outcome.peak_memory),
         **resumed,
     }
-
-
-def _store(trial: optuna.Trial, attributes: dict[str, Any]) -> None:
-    for name, value in attributes.items():
-        trial.set_user_attr(name, value)
 
 
 def _short(value: float) -> float:

@@ -1,8 +1,10 @@
 """Pruners by name, and what each is told about a trial of so many epochs."""
 
+import time
 import warnings
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Container
+from functools import cached_property
+from typing import Any, Literal, cast
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
@@ -14,11 +16,14 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
 )
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 PrunerName = Literal[
     "median", "patient-median", "percentile", "successive-halving", "hyperband", "patient", "none"
 ]
 _STARTUP_TRIALS = 5
+_LOOK_SECONDS = 1.0
 
 
 def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
@@ -46,3 +51,48 @@ def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word for PatientPruner
         return makers[name]()
+
+
+class GlancingPruner(BasePruner):
+    """A pruner that looks at the other trials when a trial begins, and then once a second at most.
+
+    Optuna's look after every epoch, which is most of what a study reads from its database.
+
+    Args:
+        pruner: what decides.
+    """
+
+    def __init__(self, pruner: BasePruner) -> None:
+        self._pruner = pruner
+        self._trial_id: int | None = None
+        self._until = 0.0
+        self._seen: _Seen | None = None
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """As the pruner decides from what was last seen of the others, and the trial's newest epoch."""
+        now = time.monotonic()
+        if self._seen is None or self._trial_id != trial._trial_id or now > self._until:
+            self._trial_id, self._until = trial._trial_id, now + _LOOK_SECONDS
+            self._seen = _Seen(study)
+        return self._pruner.prune(cast(Study, self._seen), trial)
+
+
+class _Seen:
+    """A study as it was when it was first asked for its trials."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    @cached_property
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As the study's, of that moment; `deepcopy` is not needed, since pruners change nothing."""
+        del deepcopy
+        return [trial for trial in self._trials if states is None or trial.state in states]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
-from optuna.storages import RDBStorage
 
 from objectives.errors import InputError
 from search.budget import SETTINGS
@@ -19,7 +18,7 @@ from search.searching import Progress, check_same, identity_of, search
 from search.study import Study, make_study
 from search.worker import heartbeat, reachable
 from storage.artifacts import open_artifacts
-from storage.database import open_storage
+from storage.database import Database, open_storage
 from storage.errors import StorageError
 from storage.records import find_study
 
@@ -89,7 +88,7 @@ def study_to_join(name: str, storage_url: str, place: Place) -> Study:
     return make_study(sections, f"study {name!r}")
 
 
-def _begun(storage: RDBStorage, name: str) -> dict[str, Any] | None:
+def _begun(storage: Database, name: str) -> dict[str, Any] | None:
     """The attributes of a study that a run has begun, None before that."""
     try:
         attributes = find_study(storage, name).user_attrs

@@ -71,7 +71,7 @@ class SlotSampler(BaseSampler):
 
     Optuna's samplers keep one stream of random numbers for a process, so that a resumed study would
     draw its first points once more. `build` makes a sampler from a seed; `began` is called once a
-    trial exists in the database, before it is sampled.
+    trial exists in the database, before it is sampled. `slot` is that of the latest trial.
     """
 
     def __init__(
@@ -81,12 +81,13 @@ class SlotSampler(BaseSampler):
         self._build = build
         self._began = began
         self._sampler = build(study_seed)
+        self.slot = 0
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the sampler of this trial."""
         self._began()
-        slot = slot_of(trial, study.get_trials(deepcopy=False))
-        self._sampler = self._build(seed_of(self._study_seed, slot, "sampling"))
+        self.slot = slot_of(trial, study.get_trials(deepcopy=False))
+        self._sampler = self._build(seed_of(self._study_seed, self.slot, "sampling"))
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(

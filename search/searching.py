@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
 from objectives.errors import InputError
@@ -20,7 +19,8 @@ from search.orphans import experimental
 from search.preparation import Preparation
 from search.study import Study
 from search.worker import WorkerName, WorkOrder
-from storage.records import StudyRecord, record_of_study
+from storage.database import Database
+from storage.records import StudyRecord, find_study, record_of_study
 from storage.turn import wait_for_turn
 
 
@@ -38,7 +38,7 @@ class Progress:
     metric: str
 
 
-def open_study(storage: RDBStorage, study: Study, preparation: Preparation) -> optuna.Study:
+def open_study(storage: Database, study: Study, preparation: Preparation) -> optuna.Study:
     """Create the study, or find it and make sure that it is the same one.
 
     Raises:
@@ -46,9 +46,10 @@ def open_study(storage: RDBStorage, study: Study, preparation: Preparation) -> o
     """
     name = study.study.name
     with experimental():
-        found = optuna.create_study(
+        optuna.create_study(
             study_name=name, storage=storage, direction="minimize", load_if_exists=True
         )
+    found = find_study(storage, name)
     identity = identity_of(study, preparation)
     # Of two runs that begin at once, the second finds what the first has stored.
     with wait_for_turn(storage, name, WorkerName.mine().text):

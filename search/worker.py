@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -23,18 +23,19 @@ from optuna.trial import FrozenTrial, TrialState
 from objectives.checkpoint import remove_checkpoint
 from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
-from objectives.pruning import make_pruner
+from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
 from search.budget import shared_settings, trials_left
 from search.samplers import SlotSampler, make_sampler
-from search.slots import seed_of, slot_of, try_again
+from search.slots import seed_of, try_again
 from search.study import Study
 from search.weights import save_weights
 from storage.artifacts import artifact_folder, open_artifacts
-from storage.database import NO_SIGN_OF_LIFE, Heartbeat, open_storage
+from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
 from storage.outage import outlast, passing
-from storage.turn import give_back, wait_for_turn
+from storage.records import find_study
+from storage.turn import wait_for_turn
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,17 @@ def work(order: WorkOrder, number: int) -> None:
     worker = WorkerName.mine()
     settings = order.study.study
     storage = open_storage(order.storage_url, heartbeat=heartbeat(settings.grace_period))
+    turn = ExitStack()  # given back once a trial exists, or at the end of the block
     sampler = SlotSampler(
         settings.seed,
         lambda seed: make_sampler(
             settings.sampler, order.study.space, len(order.compute), settings.seed, seed
         ),
-        began=lambda: give_back(storage, settings.name, worker.text),
+        began=lambda: turn.close(),  # noqa: PLW0108  (each trial has a turn of its own)
     )
-    pruner = make_pruner(settings.pruner, order.study.training.epochs)
-    study = optuna.load_study(
-        study_name=settings.name, storage=storage, sampler=sampler, pruner=pruner
-    )
-    objective = _objective(order, order.compute[number], stop)
+    pruner = GlancingPruner(make_pruner(settings.pruner, order.study.training.epochs))
+    study = find_study(storage, settings.name, sampler, pruner)
+    objective = _objective(order, storage, order.compute[number], stop, lambda: sampler.slot)
 
     begun: list[int] = []
 
@@ -117,7 +117,7 @@ def work(order: WorkOrder, number: int) -> None:
             raise
         except LostTrialError:
             if not outlast(lambda: try_again(study, _frozen(trial))):
-                remove_checkpoint(_checkpoint_path(order, trial))
+                remove_checkpoint(_checkpoint_path(order, sampler.slot))
             raise
         except TrialFailedError as error:
             if getattr(error, "__notes__", None):
@@ -126,7 +126,8 @@ def work(order: WorkOrder, number: int) -> None:
 
     while not stop():
         try:
-            with wait_for_turn(storage, settings.name, worker.text):
+            turn = wait_for_turn(storage, settings.name, worker.text)
+            with turn:
                 trials = study.get_trials(deepcopy=False)
                 if not trials_left(trials, shared_settings(study, settings)):
                     break
@@ -153,7 +154,14 @@ def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:
     return trial.state == TrialState.FAIL and failure.startswith(NO_SIGN_OF_LIFE)
 
 
-def _objective(order: WorkOrder, compute: Compute, stop: Callable[[], str | None]) -> Objective:
+def _objective(
+    order: WorkOrder,
+    storage: Database,
+    compute: Compute,
+    stop: Callable[[], str | None],
+    slot: Callable[[], int],
+) -> Objective:
+    """What trains one trial after another; `slot` tells that of the current one."""
     settings = order.study.study
     store = None
     if order.artifacts is not None:
@@ -162,25 +170,22 @@ def _objective(order: WorkOrder, compute: Compute, stop: Callable[[], str | None
         task=order.task,
         space=order.study.space,
         target_hash=order.target_hash,
-        seed_of=lambda trial: seed_of(settings.seed, _slot(trial), "training"),
+        seed_of=lambda trial: seed_of(settings.seed, slot(), "training"),
         compute=compute,
         stop=stop,
         keep=lambda trial, outcome: _keep_if_best(order, store, trial, outcome),
         checkpoint=lambda trial: Checkpointing(
-            _checkpoint_path(order, trial), settings.checkpoint_seconds
+            _checkpoint_path(order, slot()), settings.checkpoint_seconds
         ),
+        note=lambda trial, facts: storage.set_trial_user_attrs(trial._trial_id, facts),
     )
 
 
-def _slot(trial: optuna.Trial) -> int:
-    return slot_of(_frozen(trial), trial.study.get_trials(deepcopy=False))
-
-
-def _checkpoint_path(order: WorkOrder, trial: optuna.Trial) -> Path:
+def _checkpoint_path(order: WorkOrder, slot: int) -> Path:
     """Beside the artifacts, where other machines may find it too, or else on this machine."""
     shared = None if order.artifacts is None else artifact_folder(order.artifacts)
     folder = order.study.directory if shared is None else shared / order.study.study.name
-    return folder / "checkpoints" / f"slot_{_slot(trial)}.npz"
+    return folder / "checkpoints" / f"slot_{slot}.npz"
 
 
 def reachable(artifacts: str) -> str | None:

@@ -3,10 +3,11 @@
 import functools
 import logging
 import random
+import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from storage.address import Address, parse_address, redacted
 from storage.errors import StorageError, reason
 from storage.outage import outlast
+from storage.upserts import write_attributes, write_intermediate_value
 
 __all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
 
@@ -50,6 +52,25 @@ _SILENT_TRIALS = text(
 )
 
 
+_CHANGING_TRIALS = text(
+    "SELECT trial_id, CASE WHEN state = 'WAITING' THEN 1 ELSE 0 END AS waits"
+    " FROM trials WHERE study_id = :study_id"
+    " AND (trial_id > :newest OR (trial_id >= :oldest AND state <> 'WAITING'))"
+)
+
+_this_thread = threading.local()
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let SQLite's transactions in a block take no lock, since they only read."""
+    _this_thread.reads = True
+    try:
+        yield
+    finally:
+        _this_thread.reads = False
+
+
 @dataclass(frozen=True)
 class Heartbeat:
     """How workers show that they live, and what becomes of the trial of one that does not.
@@ -65,11 +86,11 @@ class Heartbeat:
     on_stale: Callable[[optuna.Study, optuna.trial.FrozenTrial], None] | None = None
 
 
-class _Database(RDBStorage):
+class Database(RDBStorage):
     """Optuna's storage that outlasts a database's absence, and whose copies stay tuned.
 
-    What may be done twice without harm is repeated until the database answers (see `_REPEATABLE`). A
-    new trial is not: where the answer was lost, whoever asked counts again.
+    What may be done twice without harm is repeated until the database answers (see `_READS` and
+    `_WRITES`). A new trial is not: where the answer was lost, whoever asked counts again.
     """
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
@@ -91,6 +112,32 @@ class _Database(RDBStorage):
                 if tries > 1 and self.get_trial(trial_id).state == state:
                     return True
                 raise
+
+        return outlast(attempt)
+
+    def set_trial_user_attrs(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
+        """Store several attributes in one transaction, where Optuna takes one for each."""
+        outlast(lambda: write_attributes(self, trial_id, attributes))
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.set_trial_user_attrs(trial_id, {key: value})
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        outlast(lambda: write_intermediate_value(self, trial_id, step, intermediate_value))
+
+    def list_trial_ids(self, study_id: int, newer_than: int, oldest: int) -> dict[int, bool]:
+        """The ids of trials above `newer_than`, and of those from `oldest` on that do not wait.
+
+        Each is told with whether it waits.
+        """
+        values = {"study_id": study_id, "newest": newer_than, "oldest": oldest}
+
+        def attempt() -> dict[int, bool]:
+            with reading(), self.engine.begin() as connection:
+                rows = connection.execute(_CHANGING_TRIALS, values)
+                return {row.trial_id: bool(row.waits) for row in rows}
 
         return outlast(attempt)
 
@@ -122,7 +169,7 @@ class _Database(RDBStorage):
             return stale + [int(row.trial_id) for row in silent]
 
 
-_REPEATABLE = (
+_READS = (
     "get_study_id_from_name",
     "get_study_name_from_id",
     "get_study_directions",
@@ -133,33 +180,36 @@ _REPEATABLE = (
     "get_trial_id_from_study_id_trial_number",
     "_get_best_trial_id",
     "_get_trials",
+)
+_WRITES = (
     "set_study_user_attr",
     "set_study_system_attr",
     "_set_trial_param",
-    "set_trial_intermediate_value",
-    "set_trial_user_attr",
     "set_trial_system_attr",
 )
 
 
-def _repeated(name: str) -> Callable[..., Any]:
-    """Optuna's method of this name, carried out until the database answers."""
+def _repeated(name: str, scope: Callable[[], AbstractContextManager[None]]) -> Callable[..., Any]:
+    """Optuna's method of this name, carried out in a scope until the database answers."""
     original = getattr(RDBStorage, name)
 
     @functools.wraps(original)
-    def repeat(self: _Database, *arguments: Any, **named: Any) -> Any:
-        return outlast(lambda: original(self, *arguments, **named))
+    def repeat(self: Database, *arguments: Any, **named: Any) -> Any:
+        with scope():
+            return outlast(lambda: original(self, *arguments, **named))
 
     return repeat
 
 
-for _name in _REPEATABLE:
-    setattr(_Database, _name, _repeated(_name))
+for _name in _READS:
+    setattr(Database, _name, _repeated(_name, reading))
+for _name in _WRITES:
+    setattr(Database, _name, _repeated(_name, nullcontext))
 
 
 def open_storage(
     url: str, *, heartbeat: Heartbeat | None = None, any_schema: bool = False
-) -> RDBStorage:
+) -> Database:
     """Open the database, making it where it does not exist yet.
 
     SQLite gets write-ahead logging and transactions that take the write lock when they begin,
@@ -187,7 +237,7 @@ def open_storage(
         raise StorageError(f"cannot open the database {redacted(url)}: {said}") from None
 
 
-def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> RDBStorage:
+def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> Database:
     """Open, and try again where another process was making the same tables."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -202,13 +252,13 @@ def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> 
             time.sleep(_entropy.uniform(0.05, 0.3))
 
 
-def _constructed(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> RDBStorage:
+def _constructed(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> Database:
     # Optuna formats the URL as a template.
     url = address.url.render_as_string(hide_password=False)
     template = url.replace("{", "{{").replace("}", "}}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _Database(
+        return Database(
             template,
             _engine_settings(address),
             any_schema,
@@ -248,7 +298,7 @@ def _tune(engine: Engine) -> None:
     # they would make Optuna wait for itself: its constructor nests two transactions.
     engine.dispose()
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
 
 
 def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
@@ -257,5 +307,7 @@ def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    # One that reads first and writes later would fail where another has written in between.
+    kind = "DEFERRED" if getattr(_this_thread, "reads", False) else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {kind}")

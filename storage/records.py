@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import DateTime, Float, Integer, Row, String, and_, column, func, select, table
 
 from storage.artifacts import LOCATION, artifacts_of, open_artifacts, remove_artifacts
+from storage.database import Database
 from storage.errors import StorageError, database_errors
+from storage.known_trials import KnownTrials
 from storage.turn import forget_turn
 
 STATE_NAMES = {
@@ -150,8 +153,13 @@ def record_of_study(study: optuna.Study) -> StudyRecord:
         )
 
 
-def find_study(storage: RDBStorage, name: str) -> optuna.Study:
-    """Load Optuna's study of this name.
+def find_study(
+    storage: Database,
+    name: str,
+    sampler: BaseSampler | None = None,
+    pruner: BasePruner | None = None,
+) -> optuna.Study:
+    """Load Optuna's study of this name, which reads its trials as few times as can be.
 
     Raises:
         StorageError: There is no such study (the message names those with a similar name), or the
@@ -159,12 +167,14 @@ def find_study(storage: RDBStorage, name: str) -> optuna.Study:
     """
     with database_errors(f"cannot read study {name!r}"):
         try:
-            return optuna.load_study(study_name=name, storage=storage)
+            return optuna.load_study(
+                study_name=name, storage=KnownTrials(storage), sampler=sampler, pruner=pruner
+            )
         except KeyError:
             raise _absent(storage, name) from None
 
 
-def read_study(storage: RDBStorage, name: str) -> StudyRecord:
+def read_study(storage: Database, name: str) -> StudyRecord:
     """Read a study with all of its trials (about 1 ms a trial).
 
     Raises:
@@ -174,7 +184,7 @@ def read_study(storage: RDBStorage, name: str) -> StudyRecord:
     return record_of_study(find_study(storage, name))
 
 
-def list_studies(storage: RDBStorage) -> tuple[StudySummary, ...]:
+def list_studies(storage: Database) -> tuple[StudySummary, ...]:
     """Summarise every study in the order of creation, in a number of queries that never grows.
 
     Raises:
@@ -207,7 +217,7 @@ def list_studies(storage: RDBStorage) -> tuple[StudySummary, ...]:
     )
 
 
-def delete_study(storage: RDBStorage, name: str, *, keep_artifacts: bool = False) -> None:
+def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) -> None:
     """Delete a study with its trials, its turn and, unless they are to be kept, its artifacts.
 
     Raises:
@@ -224,7 +234,7 @@ def delete_study(storage: RDBStorage, name: str, *, keep_artifacts: bool = False
     forget_turn(storage, study._study_id)
 
 
-def _absent(storage: RDBStorage, name: str) -> StorageError:
+def _absent(storage: Database, name: str) -> StorageError:
     names = [study.study_name for study in storage.get_all_studies()]
     close = difflib.get_close_matches(name, names, n=3)
     if close:

@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-from optuna.storages import RDBStorage
-
 from objectives.errors import InputError
 from search.study import STORAGE_VARIABLE, OutputSettings
-from storage.database import open_storage
+from storage.database import Database, open_storage
 
 
 def results_folder(out: Path | None) -> Path:
@@ -15,7 +13,7 @@ def results_folder(out: Path | None) -> Path:
     return out or Path(OutputSettings().directory)
 
 
-def open_existing(storage: str | None, out: Path | None) -> RDBStorage:
+def open_existing(storage: str | None, out: Path | None) -> Database:
     """Open the database named by the option, the environment, or the SQLite file under `out`.
 
     Raises:

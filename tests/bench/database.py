@@ -123,10 +123,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench-storage.json"))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = search_rows("sqlite_16_workers", f"sqlite:///{folder}/s.db", 16, 200 if arguments.quick else 1000)
+        rows = search_rows("sqlite_16_workers", f"sqlite:///{folder}/s.db", 16, 1000)
     for r in rows: print(r)
     with postgresql_server() as server:
-        rows = search_rows("postgresql_32_workers", server.emptied(), 32, 200 if arguments.quick else 1000)
+        rows = search_rows("postgresql_32_workers", server.emptied(), 32, 1000)
     for r in rows: print(r)
 
 

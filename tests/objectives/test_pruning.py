@@ -5,9 +5,10 @@ from typing import get_args
 import optuna
 import pytest
 from optuna import pruners
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from objectives.pruning import PrunerName, make_pruner
+from objectives.pruning import GlancingPruner, PrunerName, make_pruner
 
 CLASSES = {
     "median": pruners.MedianPruner,
@@ -112,3 +113,34 @@ def test_hyperband_prunes_before_any_trial_is_complete():
                 found.append((place, epoch))
                 break
     assert found
+
+
+class CountedStorage(InMemoryStorage):
+    looks = 0
+
+    def get_all_trials(self, *arguments, **named):
+        self.looks += 1
+        return super().get_all_trials(*arguments, **named)
+
+
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"hyperband"}))
+def test_glancing_decides_as_looking_after_every_epoch_does(name):
+    decisions, looks = [], []
+    for glance in (False, True):
+        pruner = make_pruner(name, 10)
+        storage = CountedStorage()
+        study = optuna.create_study(
+            storage=storage, pruner=GlancingPruner(pruner) if glance else pruner
+        )
+        decided = []
+        for number in range(12):
+            trial = study.ask()
+            storage.looks = 0
+            for epoch in range(1, 11):
+                trial.report((number % 4) + 1 / epoch + 0.3 * (epoch > 4) * (number % 3), epoch)
+                decided.append(trial.should_prune())
+            looks.append(storage.looks)
+            study.tell(trial, number % 4)
+        decisions.append(decided)
+    assert decisions[0] == decisions[1]
+    assert max(looks[12:]) <= 1
