@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test lint bench
+.PHONY: run install test lint bench bench-storage
 
 run: install
 	$(BIN)/lstm-search run
@@ -30,3 +30,6 @@ test: lint
 bench: .venv/installed_for_tests
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/bench/speed.py $(if $(DATA),--data $(DATA))
+
+bench-storage: .venv/installed_for_tests
+	$(BIN)/python -m tests.bench.database

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Callable, Container
-from functools import cached_property
 from typing import Any, Literal, cast
 
 from optuna.exceptions import ExperimentalWarning
@@ -82,17 +81,16 @@ class _Seen:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-
-    @cached_property
-    def _trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+        self._seen: dict[Container[TrialState] | None, list[FrozenTrial]] = {}
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """As the study's, of that moment; `deepcopy` is not needed, since pruners change nothing."""
         del deepcopy
-        return [trial for trial in self._trials if states is None or trial.state in states]
+        if states not in self._seen:
+            self._seen[states] = self._study.get_trials(deepcopy=False, states=states)
+        return self._seen[states]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from objectives.errors import InputError
 from objectives.space import SearchSpace, grid_values
-from search.slots import seed_of, slot_of
+from search.slots import seed_of
 
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
@@ -70,15 +70,21 @@ class SlotSampler(BaseSampler):
     """A sampler whose draws depend on the study so far and on the trial's slot, and on nothing else.
 
     Optuna's samplers keep one stream of random numbers for a process, so that a resumed study would
-    draw its first points once more. `build` makes a sampler from a seed; `began` is called once a
-    trial exists in the database, before it is sampled. `slot` is that of the latest trial.
+    draw its first points once more. `build` makes a sampler from a seed, `find_slot` tells a trial's
+    slot; `began` is called once a trial exists in the database, before it is sampled. `slot` is that of
+    the latest trial.
     """
 
     def __init__(
-        self, study_seed: int, build: Callable[[int], BaseSampler], began: Callable[[], None]
+        self,
+        study_seed: int,
+        build: Callable[[int], BaseSampler],
+        find_slot: Callable[[optuna.Study, FrozenTrial], int],
+        began: Callable[[], None],
     ) -> None:
         self._study_seed = study_seed
         self._build = build
+        self._find_slot = find_slot
         self._began = began
         self._sampler = build(study_seed)
         self.slot = 0
@@ -86,7 +92,7 @@ class SlotSampler(BaseSampler):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the sampler of this trial."""
         self._began()
-        self.slot = slot_of(trial, study.get_trials(deepcopy=False))
+        self.slot = self._find_slot(study, trial)
         self._sampler = self._build(seed_of(self._study_seed, self.slot, "sampling"))
         self._sampler.before_trial(study, trial)
 

@@ -5,21 +5,27 @@ draws of every later trial are those of an undisturbed study.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.database import Database
+from storage.known_trials import newest_trials
+
 MOST_RETRIES = 2
+_FEW = 100
+_SLOT, _RETRY = "slot", "retry_of"  # attributes of a retry: its slot, and the number it stands for
 
 
 def slot_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
     """The trial's place among the trials asked for, from 0; a retry has that of its original."""
-    if "slot" in trial.user_attrs:
-        return int(trial.user_attrs["slot"])
+    if _SLOT in trial.user_attrs:
+        return int(trial.user_attrs[_SLOT])
     earlier = (t for t in trials if t.number < trial.number)
-    return trial.number - sum("retry_of" in other.user_attrs for other in earlier)
+    return trial.number - sum(_RETRY in other.user_attrs for other in earlier)
 
 
 def seed_of(study_seed: int, slot: int, purpose: Literal["training", "sampling"]) -> int:
@@ -30,7 +36,7 @@ def seed_of(study_seed: int, slot: int, purpose: Literal["training", "sampling"]
 
 def replaced(trials: Sequence[FrozenTrial]) -> set[int]:
     """Numbers of the trials that a retry stands for."""
-    return {t.user_attrs["retry_of"] for t in trials if "retry_of" in t.user_attrs}
+    return {t.user_attrs[_RETRY] for t in trials if _RETRY in t.user_attrs}
 
 
 def slots_left(trials: Sequence[FrozenTrial], total: int) -> int:
@@ -39,6 +45,37 @@ def slots_left(trials: Sequence[FrozenTrial], total: int) -> int:
     counted = [trial for trial in trials if trial.number not in gone]
     waiting = sum(trial.state == TrialState.WAITING for trial in counted)
     return waiting + max(0, total - len(counted))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How many trials may still be begun, and how many are running."""
+
+    left: int
+    running: int
+
+    @property
+    def scarce(self) -> bool:
+        """Whether workers that count at the same time could begin more trials than are left.
+
+        Each begins one after it has counted, and most of them have one running at any time.
+        """
+        return self.left <= max(_FEW, 4 * self.running)
+
+
+def count_slots(study: optuna.Study, storage: Database, total: int) -> Slots:
+    """As `slots_left`, without reading the trials."""
+    counts = storage.count_trials(study._study_id, _RETRY)
+    left = counts.waiting + max(0, total - (counts.created - len(counts.marked)))
+    return Slots(left, counts.running)
+
+
+def find_slot(study: optuna.Study, storage: Database, trial: FrozenTrial) -> int:
+    """As `slot_of`, without reading the trials."""
+    if _SLOT in trial.user_attrs:
+        return int(trial.user_attrs[_SLOT])
+    retries = storage.count_trials(study._study_id, _RETRY).marked
+    return trial.number - sum(number < trial.number for number in retries)
 
 
 def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> bool:
@@ -52,12 +89,12 @@ def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> 
     Returns:
         False where it has been queued before or has no try left.
     """
-    trials = study.get_trials(deepcopy=False)
+    trials = newest_trials(study)
     tries = int(trial.user_attrs.get("tries", 1)) + lost
     if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
         return False
     study.enqueue_trial(
         trial.params,
-        user_attrs={"slot": slot_of(trial, trials), "retry_of": trial.number, "tries": tries},
+        user_attrs={_SLOT: slot_of(trial, trials), _RETRY: trial.number, "tries": tries},
     )
     return True

@@ -25,9 +25,9 @@ from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutco
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
-from search.budget import shared_settings, trials_left
+from search.budget import may_begin, shared_settings
 from search.samplers import SlotSampler, make_sampler
-from search.slots import seed_of, try_again
+from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import Study
 from search.weights import save_weights
 from storage.artifacts import artifact_folder, open_artifacts
@@ -36,6 +36,8 @@ from storage.errors import StorageError
 from storage.outage import outlast, passing
 from storage.records import find_study
 from storage.turn import wait_for_turn
+
+_HOLD_SECONDS = 0.25  # for samplers and pruners; what is counted is read anew
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,11 @@ def work(order: WorkOrder, number: int) -> None:
         lambda seed: make_sampler(
             settings.sampler, order.study.space, len(order.compute), settings.seed, seed
         ),
+        find_slot=lambda study, trial: find_slot(study, storage, trial),
         began=lambda: turn.close(),  # noqa: PLW0108  (each trial has a turn of its own)
     )
     pruner = GlancingPruner(make_pruner(settings.pruner, order.study.training.epochs))
-    study = find_study(storage, settings.name, sampler, pruner)
+    study = find_study(storage, settings.name, sampler, pruner, _HOLD_SECONDS)
     objective = _objective(order, storage, order.compute[number], stop, lambda: sampler.slot)
 
     begun: list[int] = []
@@ -126,10 +129,11 @@ def work(order: WorkOrder, number: int) -> None:
 
     while not stop():
         try:
-            turn = wait_for_turn(storage, settings.name, worker.text)
+            now = shared_settings(study, settings)
+            scarce = count_slots(study, storage, now.trials).scarce
+            turn = wait_for_turn(storage, now.name, worker.text) if scarce else ExitStack()
             with turn:
-                trials = study.get_trials(deepcopy=False)
-                if not trials_left(trials, shared_settings(study, settings)):
+                if not may_begin(study, storage, now):
                     break
                 study.optimize(run, n_trials=1, catch=(TrialFailedError,))
         except (OptunaError, ValueError, AssertionError) as error:

@@ -3,11 +3,10 @@
 import functools
 import logging
 import random
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,13 +20,13 @@ from optuna.exceptions import (
 )
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import bindparam, column, select, table, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.address import Address, parse_address, redacted
 from storage.errors import StorageError, reason
 from storage.outage import outlast
+from storage.sqlite import reading, tune_sqlite
 from storage.upserts import write_attributes, write_intermediate_value
 
 __all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
@@ -53,22 +52,33 @@ _SILENT_TRIALS = text(
 
 
 _CHANGING_TRIALS = text(
-    "SELECT trial_id, CASE WHEN state = 'WAITING' THEN 1 ELSE 0 END AS waits"
-    " FROM trials WHERE study_id = :study_id"
+    "SELECT trial_id, state FROM trials WHERE study_id = :study_id"
     " AND (trial_id > :newest OR (trial_id >= :oldest AND state <> 'WAITING'))"
 )
 
-_this_thread = threading.local()
+
+_COUNTS = text(
+    "SELECT COUNT(*) AS created, SUM(CASE WHEN state = 'WAITING' THEN 1 ELSE 0 END) AS waiting,"
+    " SUM(CASE WHEN state = 'RUNNING' THEN 1 ELSE 0 END) AS running"
+    " FROM trials WHERE study_id = :study_id"
+)
+_attributes = table("trial_user_attributes", column("trial_id"), column("key"))
+_trials = table("trials", column("trial_id"), column("study_id"), column("number"))
+_MARKED = (
+    select(_trials.c.number)
+    .join_from(_trials, _attributes, _trials.c.trial_id == _attributes.c.trial_id)
+    .where(_trials.c.study_id == bindparam("study_id"), _attributes.c.key == bindparam("mark"))
+)
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Let SQLite's transactions in a block take no lock, since they only read."""
-    _this_thread.reads = True
-    try:
-        yield
-    finally:
-        _this_thread.reads = False
+@dataclass(frozen=True)
+class TrialCounts:
+    """How many trials a study has, how many wait and run, and the numbers of those with a mark."""
+
+    created: int
+    waiting: int
+    running: int
+    marked: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -93,9 +103,11 @@ class Database(RDBStorage):
     `_WRITES`). A new trial is not: where the answer was lost, whoever asked counts again.
     """
 
+    _next_look = 0.0  # on the monotonic clock
+
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
-        _tune(self.engine)
+        tune_sqlite(self.engine)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -127,17 +139,30 @@ class Database(RDBStorage):
     ) -> None:
         outlast(lambda: write_intermediate_value(self, trial_id, step, intermediate_value))
 
-    def list_trial_ids(self, study_id: int, newer_than: int, oldest: int) -> dict[int, bool]:
-        """The ids of trials above `newer_than`, and of those from `oldest` on that do not wait.
+    def list_trials(self, study_id: int, newer_than: int, oldest: int) -> dict[int, str]:
+        """The states of the trials with ids above `newer_than`, and of those from `oldest` on.
 
-        Each is told with whether it waits.
+        Of the latter those that wait are left out: they may be many, and have not changed.
         """
         values = {"study_id": study_id, "newest": newer_than, "oldest": oldest}
 
-        def attempt() -> dict[int, bool]:
+        def attempt() -> dict[int, str]:
             with reading(), self.engine.begin() as connection:
                 rows = connection.execute(_CHANGING_TRIALS, values)
-                return {row.trial_id: bool(row.waits) for row in rows}
+                return {row.trial_id: str(row.state) for row in rows}
+
+        return outlast(attempt)
+
+    def count_trials(self, study_id: int, mark: str) -> TrialCounts:
+        """Count a study's trials without reading them, and those that have the user attribute `mark`."""
+
+        def attempt() -> TrialCounts:
+            with reading(), self.engine.begin() as connection:
+                counts = connection.execute(_COUNTS, {"study_id": study_id}).one()
+                values = {"study_id": study_id, "mark": mark}
+                marked = connection.execute(_MARKED, values).scalars()
+                waiting, running = int(counts.waiting or 0), int(counts.running or 0)
+                return TrialCounts(counts.created, waiting, running, tuple(marked))
 
         return outlast(attempt)
 
@@ -151,7 +176,15 @@ class Database(RDBStorage):
             )
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """The trials that Optuna is about to declare failed, each with the reason stored."""
+        """The trials that Optuna is about to declare failed, each with the reason stored.
+
+        Optuna asks before every trial, every worker asks, and the answer costs two queries: it is looked
+        for four times in each interval of the heartbeats.
+        """
+        now = time.monotonic()
+        if now < self._next_look:
+            return []
+        self._next_look = now + (self.heartbeat_interval or 0) / 4
         found = outlast(lambda: self._silent_trials(study_id))
         for trial_id in found:
             with suppress(UpdateFinishedTrialError):  # it has just ended after all
@@ -243,7 +276,7 @@ def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> 
     while True:
         try:
             storage = _constructed(address, heartbeat, any_schema)
-            _tune(storage.engine)
+            tune_sqlite(storage.engine)
             with storage.engine.begin():  # a file that cannot be written shows it here
                 return storage
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -289,25 +322,3 @@ def _another_was_first(error: Exception) -> bool:
         or "already exists" in said
         or "database is locked" in said
     )
-
-
-def _tune(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
-        return
-    # Connections made before the listeners are attached would stay without them. Attached earlier,
-    # they would make Optuna wait for itself: its constructor nests two transactions.
-    engine.dispose()
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-
-
-def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver would begin transactions of its own
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _begin(connection: Connection) -> None:
-    # One that reads first and writes later would fail where another has written in between.
-    kind = "DEFERRED" if getattr(_this_thread, "reads", False) else "IMMEDIATE"
-    connection.exec_driver_sql(f"BEGIN {kind}")

@@ -158,8 +158,9 @@ def find_study(
     name: str,
     sampler: BaseSampler | None = None,
     pruner: BasePruner | None = None,
+    hold_seconds: float = 0.0,
 ) -> optuna.Study:
-    """Load Optuna's study of this name, which reads its trials as few times as can be.
+    """Load Optuna's study of this name; `hold_seconds` are explained in `KnownTrials`.
 
     Raises:
         StorageError: There is no such study (the message names those with a similar name), or the
@@ -168,7 +169,10 @@ def find_study(
     with database_errors(f"cannot read study {name!r}"):
         try:
             return optuna.load_study(
-                study_name=name, storage=KnownTrials(storage), sampler=sampler, pruner=pruner
+                study_name=name,
+                storage=KnownTrials(storage, hold_seconds),
+                sampler=sampler,
+                pruner=pruner,
             )
         except KeyError:
             raise _absent(storage, name) from None

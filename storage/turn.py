@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Update,
+    and_,
     column,
     delete,
     func,
@@ -39,9 +40,12 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from storage.errors import StorageError, database_errors
 from storage.outage import outlast
+from storage.sqlite import reading
 
 TURN_TABLE = "lstm_search_turn"
-SHORTEST_WAIT, LONGEST_WAIT = 0.02, 0.1  # seconds between two looks at a turn that is taken
+# Seconds between two looks at a turn that is taken. They grow, so that many who wait do not keep the
+# database from the one who has it.
+SHORTEST_WAIT, LONGEST_WAIT = 0.02, 0.25
 
 _metadata = MetaData()
 _turns = Table(
@@ -113,8 +117,13 @@ def wait_for_turn(
     Raises:
         StorageError: There is no such study, or the database does not answer.
     """
+    wait = SHORTEST_WAIT
     while not take_turn(storage, study_name, holder, lease_seconds):
-        time.sleep(_entropy.uniform(SHORTEST_WAIT, LONGEST_WAIT))
+        while True:
+            time.sleep(_entropy.uniform(wait / 2, wait))
+            wait = min(1.5 * wait, LONGEST_WAIT)
+            if _is_free(storage, study_name):
+                break
     held = ExitStack()
     held.callback(give_back, storage, study_name, holder)
     return held
@@ -145,6 +154,20 @@ def _taken(engine: Engine, study_name: str, holder: str, lease_seconds: float) -
             return _claimed(connection, study_name, holder, lease_seconds)
     except IntegrityError:
         return False  # another worker has just inserted the study's first turn
+
+
+def _is_free(storage: RDBStorage, study_name: str) -> bool:
+    """Whether the turn can be taken; only looking costs less than trying to."""
+
+    def look() -> bool:
+        with reading(), storage.engine.begin() as connection:
+            now: ColumnElement[float] = literal_column(_NOW[connection.dialect.name], Float(53))
+            mine = _turns.c.study_id == _study_id(study_name)
+            held = and_(_turns.c.holder.is_not(None), _turns.c.until >= now)
+            return connection.execute(select(_turns.c.study_id).where(mine, held)).first() is None
+
+    with database_errors(f"cannot look at the turn of study {study_name!r}"):
+        return outlast(look)
 
 
 def _claimed(connection: Connection, study_name: str, holder: str, lease_seconds: float) -> bool:

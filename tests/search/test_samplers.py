@@ -12,7 +12,7 @@ from objectives.errors import InputError
 from objectives.pruning import make_pruner
 from objectives.space import SearchSpace, draw
 from search.samplers import SlotSampler, check_sampler, make_sampler
-from search.slots import seed_of, try_again
+from search.slots import seed_of, slot_of, try_again
 from storage.database import open_storage
 
 SEED = 5
@@ -39,8 +39,13 @@ def cheap(space):
     return objective
 
 
+def find(study, trial) -> int:
+    return slot_of(trial, study.get_trials(deepcopy=False))
+
+
 def sampler_of(name, space, seed=SEED, began=lambda: None) -> SlotSampler:
-    return SlotSampler(seed, lambda drawn: make_sampler(name, space, 1, seed, drawn), began)
+    build = lambda drawn: make_sampler(name, space, 1, seed, drawn)  # noqa: E731
+    return SlotSampler(seed, build, find, began)
 
 
 def run(name, space, trials, folder=None, seed=SEED):
@@ -160,7 +165,7 @@ def test_each_trial_has_a_sampler_of_its_own_seed():
         seeds.append(seed)
         return samplers.RandomSampler(seed=seed)
 
-    study = optuna.create_study(sampler=SlotSampler(SEED, build, lambda: None))
+    study = optuna.create_study(sampler=SlotSampler(SEED, build, find, lambda: None))
     study.optimize(cheap(SPACE), n_trials=4)
     assert seeds[1:] == [seed_of(SEED, slot, "sampling") for slot in range(4)]
 
@@ -202,7 +207,9 @@ def test_more_workers_begin_with_more_random_trials():
     trials = 30
     few = run("tpe", SPACE, trials)
     study = optuna.create_study(
-        sampler=SlotSampler(SEED, lambda seed: make_sampler("tpe", SPACE, 20, SEED, seed), int)
+        sampler=SlotSampler(
+            SEED, lambda seed: make_sampler("tpe", SPACE, 20, SEED, seed), find, int
+        )
     )
     study.optimize(cheap(SPACE), n_trials=trials)
     random = params(run("random", SPACE, trials))
