@@ -38,7 +38,7 @@ class TrialFailedError(RuntimeError):
 
 
 class LostTrialError(TrialFailedError):
-    """A trial whose process ended without a result: by a signal, say, or for want of memory."""
+    """A trial that ended without a result: its process was killed, say, or memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class _Asking:
 class _Failed:
     reason: str
     details: str
+    lost: bool = False
 
 
 @overload
@@ -104,7 +105,7 @@ def run_in_process(
                 with suppress(BrokenPipeError):  # the process is gone; receiving will tell
                     ours.send(wanted)
             elif isinstance(message, _Failed):
-                error = TrialFailedError(message.reason)
+                error = (LostTrialError if message.lost else TrialFailedError)(message.reason)
                 error.add_note(message.details)
                 raise error
             elif message is None:
@@ -196,4 +197,9 @@ def _serve(connection: Connection, request: TrialRequest | RefitRequest, compute
         return  # the worker is gone: nobody is left to tell
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        connection.send(_Failed(reason, traceback.format_exc()))
+        connection.send(_Failed(reason, traceback.format_exc(), lost=_of_memory(error)))
+
+
+def _of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out: TensorFlow's is no MemoryError."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
