@@ -14,6 +14,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, text
 from storage.artifacts import LOCATION, absolute_location, artifacts_of, copied_artifacts
 from storage.database import open_storage
 from storage.errors import StorageError, database_errors
+from storage.models import copy_models
 
 _WRITES = 5
 CONNECTIONS_A_WORKER = 2  # one for the trial and one for its heartbeat
@@ -128,7 +129,7 @@ def upgrade(url: str) -> tuple[str, str]:
 def copy_studies(
     source: RDBStorage, target: RDBStorage, names: tuple[str, ...], artifacts: str | None = None
 ) -> int:
-    """Copy studies with all of their trials and attributes; none where one of them cannot be.
+    """Copy studies with their trials, attributes and registered models; none where one cannot be.
 
     Trials that are running stay behind: nobody would ever end their copies.
 
@@ -177,6 +178,7 @@ def _copy(source: RDBStorage, target: RDBStorage, name: str, location: str | Non
             for key, value in {**original.user_attrs, **moved}.items():
                 copy.set_user_attr(key, value)
             copy.add_trials(trials)
+            copy_models(source, target, name)
         except BaseException:
             target.delete_study(copy._study_id)
             raise

@@ -19,6 +19,7 @@ from storage.artifacts import LOCATION, artifacts_of, open_artifacts, remove_art
 from storage.database import Database
 from storage.errors import StorageError, database_errors
 from storage.known_trials import KnownTrials
+from storage.models import forget_models
 from storage.turn import forget_turn
 
 STATE_NAMES = {
@@ -222,7 +223,7 @@ def list_studies(storage: Database) -> tuple[StudySummary, ...]:
 
 
 def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) -> None:
-    """Delete a study with its trials, its turn and, unless they are to be kept, its artifacts.
+    """Delete a study with its trials, turn, registered models and, unless they are kept, its artifacts.
 
     Raises:
         StorageError: There is no such study, the database does not answer, or the artifacts cannot be
@@ -236,6 +237,7 @@ def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) 
             remove_artifacts(open_artifacts(location, check=False), artifacts)
         storage.delete_study(study._study_id)
     forget_turn(storage, study._study_id)
+    forget_models(storage, name)
 
 
 def _absent(storage: Database, name: str) -> StorageError:
