@@ -1,0 +1,115 @@
+"""A bundle in memory, whose model runs on onnxruntime."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.bundle.checksums import verify
+from reports.bundle.contained_files import contained_files
+from reports.bundle.errors import BundleError
+from reports.bundle.metadata import METADATA_FILE, Metadata, Tensor, read_metadata
+
+ONNX_FILE = "model.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model and what its users must know; `path` is the folder or archive that it came from."""
+
+    path: Path
+    metadata: Metadata
+    session: Any
+
+    def run(self, windows: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Feed windows to the model.
+
+        Args:
+            windows: (batch, timesteps, columns) in the data's units, columns in the order of
+                `metadata.columns`; the batch may be of any size.
+
+        Returns:
+            Each output by its name, in the data's units: "forecast" (batch, horizon, targets),
+            "quantiles" (batch, horizon, targets, quantiles), or "probabilities" (batch, classes).
+
+        Raises:
+            BundleError: the shape is another, or a value is missing, infinite or beyond float32.
+        """
+        fed = np.ascontiguousarray(windows, dtype=np.float32)
+        _check_windows(fed, self.metadata.input)
+        names = [output.name for output in self.metadata.outputs]
+        found = self.session.run(names, {self.metadata.input.name: fed})
+        return dict(zip(names, found, strict=True))
+
+
+def load_bundle(path: str | Path, threads: int = 1) -> Bundle:
+    """Open a bundle after checking that no file of it was changed.
+
+    Args:
+        path: its folder, or a .zip or .tar.gz file of it.
+        threads: how many of them one call of `run` may use.
+
+    Raises:
+        BundleError: no such bundle, a changed, missing or unlisted file, another schema, or a model
+            that does not fit its metadata. Nothing is loaded before all files are checked.
+    """
+    path = Path(path)
+    files = contained_files(path)
+    verify(files, str(path))
+    metadata = read_metadata(files[METADATA_FILE], str(path))
+    if ONNX_FILE not in files:
+        raise BundleError(
+            f"{path}: has no {ONNX_FILE}, which this needs: export it with `--format onnx`"
+        )
+    session = open_session(files[ONNX_FILE], str(path), threads)
+    _check_session(session, metadata, str(path))
+    return Bundle(path, metadata, session)
+
+
+def open_session(model: bytes, source: str, threads: int = 1) -> Any:
+    """Open an ONNX model with onnxruntime on the CPU.
+
+    Raises:
+        BundleError: it is none that onnxruntime can run.
+    """
+    import onnxruntime  # noqa: PLC0415  (not needed by those who only read metadata)
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common class
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{source}: {ONNX_FILE} cannot be run: {reason}") from None
+
+
+def _check_session(session: Any, metadata: Metadata, source: str) -> None:
+    """Refuse a model whose names are others: constants that became inputs show here."""
+    inputs = [found.name for found in session.get_inputs()]
+    outputs = {found.name for found in session.get_outputs()}
+    expected = {output.name for output in metadata.outputs}
+    if inputs != [metadata.input.name] or not expected <= outputs:
+        raise BundleError(
+            f"{source}: {ONNX_FILE} maps {inputs} to {sorted(outputs)}, and {METADATA_FILE} says "
+            f"{[metadata.input.name]} to {sorted(expected)}: export it again"
+        )
+
+
+def _check_windows(windows: NDArray[np.float32], expected: Tensor) -> None:
+    fits = windows.ndim == len(expected.shape) and all(
+        isinstance(wanted, str) or wanted == received
+        for wanted, received in zip(expected.shape, windows.shape, strict=True)
+    )
+    if not fits:
+        shape = ", ".join(str(size) for size in expected.shape)
+        raise BundleError(f"expected windows of shape ({shape}). Received: {windows.shape}")
+    if not np.isfinite(windows).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(windows))[0])
+        raise BundleError(
+            f"windows must be finite in float32: {windows[place]} at {place} (batch, timesteps, "
+            "columns)"
+        )
