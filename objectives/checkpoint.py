@@ -8,9 +8,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.messages import Checkpointing, Epoch, TrialRequest
-from objectives.split import target_hash
+from objectives.split import target_hash, validation_hash
 
 # To be raised with every change of what is written, or of the network that a request makes.
-_FORMAT = 1
+_FORMAT = 2
 _PACKAGES = ("lstm-search", "keras", "numpy", "tensorflow")  # another version may compute otherwise
 
 
@@ -44,19 +44,29 @@ class TrainerState:
 class Checkpoint:
     """A training after the last of `epochs`; `weights` are the network's at `best_epoch`.
 
-    The schedule of the learning rate is not here: it follows from the epochs.
+    The schedule of the learning rate is not here: it follows from the epochs. `earlier`
+    are the epochs of the folds that were finished before.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
     weights: tuple[NDArray[np.float32], ...]
     trainer: TrainerState
+    earlier: tuple[tuple[Epoch, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class FinishedFold:
+    """A fold that was finished before a checkpoint of a later one: nothing is left of it to train."""
+
+    epochs: tuple[Epoch, ...]
 
 
 class CheckpointFile:
-    """The file of one training's checkpoints, which holds the last of them.
+    """The file of one trial's checkpoints, which holds the last of them.
 
-    `seconds` is how long reading and writing took so far.
+    `seconds` is how long reading and writing took so far; `finished` are the epochs of the folds that
+    are finished, which its user adds to.
 
     Args:
         asked: where the file is and how many seconds pass between two checkpoints.
@@ -66,6 +76,7 @@ class CheckpointFile:
 
     def __init__(self, asked: Checkpointing, identity_of: Callable[[], str]) -> None:
         self.seconds = 0.0
+        self.finished: list[tuple[Epoch, ...]] = []
         self._asked = asked
         self._identity_of = identity_of
         self._since = time.monotonic()
@@ -79,8 +90,15 @@ class CheckpointFile:
         """Whether it is long enough since the training began or the last checkpoint."""
         return time.monotonic() - self._since >= self._asked.seconds
 
-    def read(self) -> Checkpoint | None:
-        """The checkpoint this training can go on from, if there is one."""
+    def read(self, fold: int = 1) -> Checkpoint | FinishedFold | None:
+        """What the training of a fold can go on from, if there is a checkpoint of it or a later one."""
+        found = self._found
+        if found is None or fold > len(found.earlier) + 1:
+            return None
+        return FinishedFold(found.earlier[fold - 1]) if fold <= len(found.earlier) else found
+
+    @cached_property
+    def _found(self) -> Checkpoint | None:
         # Path.exists would raise where the folder may not be entered.
         if not os.path.exists(self._asked.path):
             return None
@@ -93,6 +111,7 @@ class CheckpointFile:
         """Replace the last checkpoint, or go on without where it cannot be written."""
         started = time.monotonic()
         with suppress(OSError):  # a full disk must not end a trial
+            checkpoint = replace(checkpoint, earlier=tuple(self.finished))
             write_checkpoint(self._asked.path, self._identity, checkpoint)
         self._count(started)
 
@@ -114,8 +133,9 @@ def identity(request: TrialRequest) -> str:
         request.seed,
         task.training.model_dump(),
         task.targets,
-        split.train.end,
-        *(target_hash(part, split.horizon) for part in (split.train, split.validation)),
+        [(fold.train.first, fold.train.end) for fold in split.folds],
+        [target_hash(fold.train, split.horizon) for fold in split.folds],
+        validation_hash(split),
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
     rows = np.ascontiguousarray(task.load_rows()[: split.validation.end])
@@ -131,7 +151,8 @@ def write_checkpoint(path: Path, identity: str, checkpoint: Checkpoint) -> None:
     """
     about = {
         "identity": identity,
-        "epochs": [asdict(epoch) for epoch in checkpoint.epochs],
+        "epochs": _written(checkpoint.epochs),
+        "earlier": [_written(epochs) for epochs in checkpoint.earlier],
         "best_epoch": checkpoint.best_epoch,
         "generator": checkpoint.trainer.generator,
         "variables": len(checkpoint.trainer.variables),
@@ -160,7 +181,8 @@ def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
                 return None
             variables = tuple(saved[f"variable_{n}"] for n in range(about["variables"]))
             return Checkpoint(
-                epochs=tuple(Epoch(**epoch) for epoch in about["epochs"]),
+                epochs=_read(about["epochs"]),
+                earlier=tuple(_read(epochs) for epochs in about["earlier"]),
                 best_epoch=about["best_epoch"],
                 weights=tuple(saved[f"weight_{n}"] for n in range(about["weights"])),
                 trainer=TrainerState(variables, about["generator"]),
@@ -179,6 +201,14 @@ def remove_checkpoint(path: Path) -> None:
 def _unfinished(path: Path) -> Path:
     """One name for every process, so that what a killed one left is written over by the next."""
     return path.with_name(f"unfinished_{path.name}")
+
+
+def _written(epochs: Iterable[Epoch]) -> list[dict[str, Any]]:
+    return [asdict(epoch) for epoch in epochs]
+
+
+def _read(epochs: Iterable[Mapping[str, Any]]) -> tuple[Epoch, ...]:
+    return tuple(Epoch(**epoch) for epoch in epochs)
 
 
 def _numbered(name: str, arrays: tuple[NDArray[Any], ...]) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,7 @@ class TrialRequest:
 class Epoch:
     """One epoch of one trial: `number` counts from 1, `updates` are the optimiser's in this epoch.
 
+    `fold` counts from 1 too; in each of them the numbers of epochs begin anew.
     `loss` is the mean training loss without penalties; `metrics` maps "mse", "mae" and "rmse" to the
     validation figures in training-standardised units.
     """
@@ -81,22 +83,35 @@ class Epoch:
     metrics: dict[str, float]
     learning_rate: float
     updates: int
+    fold: int = 1
+
+
+@dataclass(frozen=True)
+class FoldOutcome:
+    """The epochs of a trial in one fold, and the number of the best of them."""
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+
+    def value(self, metric: str) -> float:
+        """What the trial was worth in this fold: its best epoch's metric."""
+        return self.epochs[self.best_epoch - 1].metrics[metric]
 
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """A trial that trained to its end.
+    """A trial that trained to its end, or was ended: then the last of its `folds` is not whole.
 
-    `weights` are the network's at `best_epoch`, in the network's order; `stopped` says what ended it:
-    "epochs", "patience" or "asked". `target_hash` identifies the validation targets it was judged on.
+    `weights` are the network's at the last fold's best epoch, in the network's order; `stopped` says
+    what ended that fold: "epochs", "patience" or "asked". `target_hash` identifies the validation
+    targets of all folds.
     `seconds` maps "start", "load", "build", "trace", "compile" and "steps" to how long each took; the
     steps are the updates and validations. "checkpoint" is among them if one was read or written.
     `peak_memory` is the most the process held, in MiB. The first `resumed_from` epochs were taken over
     from a checkpoint; a trial that was ended at one of them, before the best of them, has no weights.
     """
 
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
+    folds: tuple[FoldOutcome, ...]
     stopped: str
     weights: tuple[NDArray[np.float32], ...]
     parameters: int
@@ -104,6 +119,20 @@ class TrialOutcome:
     seconds: dict[str, float]
     peak_memory: float
     resumed_from: int
+
+    @property
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The epochs of the last fold."""
+        return self.folds[-1].epochs
+
+    @property
+    def best_epoch(self) -> int:
+        """The last fold's."""
+        return self.folds[-1].best_epoch
+
+    def value(self, metric: str) -> float:
+        """What the trial is worth: the mean of its folds."""
+        return fmean(fold.value(metric) for fold in self.folds)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import optuna
@@ -65,7 +66,8 @@ class Objective:
         def go_on(epoch: Epoch) -> bool:
             nonlocal pruned
             epochs.append(epoch)
-            trial.report(epoch.metrics[self.task.training.metric], epoch.number)
+            step = (epoch.fold - 1) * self.task.training.epochs + epoch.number
+            trial.report(epoch.metrics[self.task.training.metric], step)
             if reason := self.stop():
                 raise InterruptedTrialError(reason)
             pruned = trial.should_prune()
@@ -95,7 +97,7 @@ class Objective:
             remove_checkpoint(checkpoint.path)
         if pruned:
             raise optuna.TrialPruned(f"pruned after epoch {epochs[-1].number}")
-        return outcome.epochs[outcome.best_epoch - 1].metrics[self.task.training.metric]
+        return outcome.value(self.task.training.metric)
 
     def _check_targets(self, outcome: TrialOutcome) -> None:
         if outcome.target_hash != self.target_hash:
@@ -120,16 +122,20 @@ def resolved_hyperparameters(attributes: Any) -> Hyperparameters:
 
 
 def _history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
-    """What every trial stores, however it ended."""
+    """What every trial stores, however it ended: of its last fold, and each fold's best value."""
     if not epochs:
         return {}
-    best = min(epochs, key=lambda epoch: _rank(epoch.metrics[metric]))
+    folds = [list(fold) for _, fold in groupby(epochs, key=lambda epoch: epoch.fold)]
+    bests = [min(fold, key=lambda epoch: _rank(epoch.metrics[metric])) for fold in folds]
+    last, best = folds[-1], bests[-1]
     curves = {
-        "loss": [_short(epoch.loss) for epoch in epochs],
-        **{name: [_short(epoch.metrics[name]) for epoch in epochs] for name in best.metrics},
-        "learning_rate": [epoch.learning_rate for epoch in epochs],
+        "loss": [_short(epoch.loss) for epoch in last],
+        **{name: [_short(epoch.metrics[name]) for epoch in last] for name in best.metrics},
+        "learning_rate": [epoch.learning_rate for epoch in last],
     }
+    values = {"fold_values": [epoch.metrics[metric] for epoch in bests]} if best.fold > 1 else {}
     return {
+        **values,
         "epochs": len(epochs),
         "best_epoch": best.number,
         "updates_per_epoch": best.updates,

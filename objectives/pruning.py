@@ -18,6 +18,8 @@ from optuna.pruners import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from objectives.fold_pruning import FoldwisePruner
+
 PrunerName = Literal[
     "median", "patient-median", "percentile", "successive-halving", "hyperband", "patient", "none"
 ]
@@ -25,8 +27,8 @@ _STARTUP_TRIALS = 5
 _LOOK_SECONDS = 1.0
 
 
-def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
-    """Build a pruner for trials of at most `epochs` epochs.
+def make_pruner(name: PrunerName, epochs: int, folds: int = 1) -> BasePruner:
+    """Build a pruner for trials of at most `epochs` epochs in each of `folds` folds.
 
     No trial is pruned before a fifth of its epochs nor among the first few trials. Hyperband is given
     its largest resource, since "auto" waits for a complete trial and prunes none until then.
@@ -49,7 +51,8 @@ def make_pruner(name: PrunerName, epochs: int) -> BasePruner:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna's word for PatientPruner
-        return makers[name]()
+        pruner = makers[name]()
+    return pruner if folds == 1 else FoldwisePruner(pruner, epochs)
 
 
 class GlancingPruner(BasePruner):

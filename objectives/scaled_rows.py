@@ -9,24 +9,25 @@ from numpy.typing import NDArray
 
 from objectives.messages import ForecastTask
 from objectives.scaling import Scaling, fit_scaling
+from objectives.split import Part
 
 _AT_ONCE = 65_536  # rows, so that scaling a long series needs little memory of its own
 
 
-def scaled_rows(task: ForecastTask, kind: str, fitted: int) -> tuple[Scaling, NDArray[np.float32]]:
+def scaled_rows(task: ForecastTask, kind: str, fitted: Part) -> tuple[Scaling, NDArray[np.float32]]:
     """The rows as the network sees them, held once by the system for all trials that map them.
 
     Args:
         task: names the rows.
         kind: of scaling, as `fit_scaling` takes it.
-        fitted: on how many of the first rows the scaling is fitted.
+        fitted: the part on whose rows the scaling is fitted.
 
     Returns:
         The scaling and the rows, (rows, columns) float32; changes to the rows stay in this process.
     """
     values = task.load_rows()
-    scaling = fit_scaling(kind, values[:fitted])
-    path = task.rows.with_name(f"{task.rows.stem}_{kind}_{fitted}.npy")
+    scaling = fit_scaling(kind, values[fitted.first : fitted.end])
+    path = task.rows.with_name(f"{task.rows.stem}_{kind}_{fitted.first}_{fitted.end}.npy")
     with suppress(
         OSError
     ):  # a folder that cannot be written to; then every trial scales for itself

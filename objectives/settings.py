@@ -49,6 +49,11 @@ class SplitSettings(Section):
     rows (an integer), all of the same kind; rows left over at the end stay unused. Or dates:
     `validation_from` and `test_from` are the first timestamps of their parts and `test_until` the first
     timestamp after the test part (None for the end of the data). `gap` rows are left out between parts.
+
+    With `folds` above 1 a trial is judged on so many blocks of rows (rolling origin): the validation
+    part is the last of them, the others lie before it, equally long and taken out of the training part,
+    and for each the trial is trained anew on rows before it: all of them with `window` "expanding", as
+    many as lie before the earliest block with "sliding".
     """
 
     train: Share | Rows | None = None
@@ -58,6 +63,8 @@ class SplitSettings(Section):
     test_from: str | None = None
     test_until: str | None = None
     gap: Annotated[Integer, Field(ge=0)] = 0
+    folds: Annotated[Integer, Field(ge=1)] = 1
+    window: Literal["expanding", "sliding"] = "expanding"
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> "SplitSettings":

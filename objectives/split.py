@@ -1,7 +1,11 @@
-"""Where the training, validation and test windows begin, the same for every trial."""
+"""Where the training, validation and test windows begin, the same for every trial.
+
+Rolling-origin validation after Tashman, International Journal of Forecasting 16 (2000).
+"""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,9 +23,10 @@ Border = tuple[int, int]
 class Part:
     """One part of the rows and its windows.
 
-    `name` is "train", "validation", "test" or "train+validation". The part's targets lie in rows
-    `first` to `end - 1`. `origins` (windows,) are the rows of the windows' first targets,
-    ascending; a window's inputs are the rows before its origin and may lie before `first`.
+    `name` is "train", "validation", "test" or "train+validation", or one of the first two with the
+    number of an earlier fold, "train 1". The part's targets lie in rows `first` to `end - 1`. `origins`
+    (windows,) are the rows of the windows' first targets, ascending; a window's inputs are the rows
+    before its origin and may lie before `first`.
     """
 
     name: str
@@ -31,14 +36,40 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class Fold:
+    """A block of validation rows, and the training rows before it."""
+
+    train: Part
+    validation: Part
+
+
+@dataclass(frozen=True, eq=False)
 class Split:
-    """The three parts; `horizon` and `stride` are those their windows were cut with, in rows."""
+    """The three parts; `horizon` and `stride` are those their windows were cut with, in rows.
+
+    `earlier` are the folds before that of `train` and `validation`, in order of time.
+    """
 
     train: Part
     validation: Part
     test: Part
     horizon: int
     stride: int
+    earlier: tuple[Fold, ...] = ()
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """What a trial is trained and judged on, in order of time."""
+        return (*self.earlier, Fold(self.train, self.validation))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Training and validation part of each fold, in order, and the test part."""
+        return (*(part for fold in self.folds for part in (fold.train, fold.validation)), self.test)
+
+    def last_fold(self) -> "Split":
+        """The same without the earlier folds."""
+        return replace(self, earlier=())
 
     def train_and_validation(self) -> Part:
         """Join training and validation for the refit.
@@ -68,7 +99,8 @@ def cut(
     round((a + b) * rows) and round((a + b + c) * rows), so that shares that add up to 1 leave no
     row over. With shares and dates the `gap` is taken from the end of the earlier part, so that the
     later one starts where it is said; with numbers of rows it lies between parts of the lengths
-    given.
+    given. Validation blocks of earlier folds are as long as the validation part and end a `gap` before
+    the next one begins.
 
     Args:
         rows: number of rows of the data set.
@@ -89,14 +121,55 @@ def cut(
         borders = _by_rows(rows, settings)
     else:
         borders = _by_share(rows, settings)
-    parts: list[Part] = []
     for name, (first, end) in zip(_NAMES, borders, strict=True):
         reach = largest_timesteps if name == "train" else 0
         _check_length(name, end - first, reach, data.horizon, settings.gap)
-        origins = _origins(first + reach, end, data.horizon, data.stride)
-        parts.append(Part(name, first, end, origins))
-    train, validation, test = parts
-    return Split(train, validation, test, data.horizon, data.stride)
+    _check_folds(borders[:2], settings, largest_timesteps, data.horizon)
+
+    def part(name: str, first: int, end: int) -> Part:
+        start = first + largest_timesteps if name.startswith("train") else first
+        return Part(name, first, end, _origins(start, end, data.horizon, data.stride))
+
+    *earlier, last = (
+        Fold(part(f"train{name}", *train), part(f"validation{name}", *validation))
+        for name, train, validation in _folds(borders[:2], settings)
+    )
+    test = part("test", *borders[2])
+    return Split(last.train, last.validation, test, data.horizon, data.stride, tuple(earlier))
+
+
+def _folds(
+    borders: Sequence[Border], settings: SplitSettings
+) -> Iterator[tuple[str, Border, Border]]:
+    """The folds in order of time, each as what its parts' names end with, and their borders.
+
+    `borders` are those of the training and the validation part, the first of which begins at row 0.
+    """
+    (_, train_end), (first, end) = borders
+    shift = end - first + settings.gap
+    shortest = train_end - shift * (settings.folds - 1)
+    for number in range(1, settings.folds + 1):
+        back = shift * (settings.folds - number)
+        fold_end = train_end - back
+        start = fold_end - shortest if settings.window == "sliding" else 0
+        yield f" {number}" if back else "", (start, fold_end), (first - back, end - back)
+
+
+def _check_folds(
+    borders: Sequence[Border], settings: SplitSettings, reach: int, horizon: int
+) -> None:
+    """Raise InputError if too few rows are left before the earliest of the validation blocks."""
+    (_, train_end), (first, end) = borders
+    shift = end - first + settings.gap
+    left = train_end - shift * (settings.folds - 1)
+    if settings.folds == 1 or left >= reach + horizon:
+        return
+    most = 1 + (train_end - reach - horizon) // shift
+    raise InputError(
+        f"[split] folds = {settings.folds}: {max(left, 0)} rows are left for training before the "
+        f"earliest validation block of {end - first} rows, too few for timesteps {reach} + horizon "
+        f"{horizon}: the most folds that fit are {most}"
+    )
 
 
 def target_hash(part: Part, horizon: int) -> str:
@@ -112,6 +185,12 @@ def target_hash(part: Part, horizon: int) -> str:
     digest = hashlib.sha256(f"horizon {horizon}:".encode())
     digest.update(part.origins.astype("<i8").tobytes())
     return digest.hexdigest()
+
+
+def validation_hash(split: Split) -> str:
+    """Hash which rows trials are judged on, over all folds; with one fold the hash of its targets."""
+    hashes = [target_hash(fold.validation, split.horizon) for fold in split.folds]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 def _origins(start: int, end: int, horizon: int, stride: int) -> NDArray[np.int64]:

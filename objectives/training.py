@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.checkpoint import Checkpoint, CheckpointFile
+from objectives.checkpoint import Checkpoint, CheckpointFile, FinishedFold
 from objectives.messages import Epoch, LearningRatePath
 from objectives.settings import TrainingSettings
 from objectives.window_trainer import WindowTrainer
@@ -20,12 +20,13 @@ Weights = tuple[NDArray[np.float32], ...]
 class Windows:
     """Origins of the windows that a training learns from and of those that it is judged on, (windows,).
 
-    `unit` (targets,) is what `WindowTrainer.validate` judges in.
+    `unit` (targets,) is what `WindowTrainer.validate` judges in; `fold` is their number, from 1.
     """
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
     unit: NDArray[np.float64]
+    fold: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def train(
     Raises:
         DivergedError: the loss or the metric is not finite.
     """
-    saved = checkpoints.read() if checkpoints else None
+    saved = checkpoints.read(windows.fold) if checkpoints else None
     restored = len(saved.epochs) if saved else 0
     epochs: list[Epoch] = []
     best, best_epoch = math.inf, 0
@@ -98,13 +99,17 @@ def _epochs(
     windows: Windows,
     settings: TrainingSettings,
     rate: "Schedule",
-    saved: Checkpoint | None,
+    saved: Checkpoint | FinishedFold | None,
 ) -> Iterator[tuple[Epoch, Weights]]:
     """Every epoch and the weights it was judged with: the saved ones, then those trained from there.
 
     Each trains at the rate that is the schedule's by then. Of the saved ones only the best has weights.
     """
     first = 1
+    if isinstance(saved, FinishedFold):
+        for epoch in saved.epochs:
+            yield epoch, ()
+        return
     if saved:
         trainer.restore(saved.trainer)
         for epoch in saved.epochs:
@@ -117,7 +122,7 @@ def _epochs(
         with trainer.averaged():
             metrics = trainer.validate(windows.validation, windows.unit)
             weights = tuple(trainer.network.get_weights())
-        yield Epoch(number, loss, metrics, used, updates), weights
+        yield Epoch(number, loss, metrics, used, updates, windows.fold), weights
 
 
 def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRatePath) -> float:

@@ -6,6 +6,7 @@ Importing this module imports TensorFlow; the forkserver does so once, for every
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
     Compute,
     Epoch,
+    FoldOutcome,
     ForecastTask,
     RefitOutcome,
     RefitRequest,
@@ -27,8 +29,8 @@ from objectives.messages import (
 from objectives.network import build_deployable, build_network
 from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
-from objectives.split import target_hash
-from objectives.training import Windows, replay, train
+from objectives.split import validation_hash
+from objectives.training import Training, Windows, replay, train
 from objectives.window_trainer import WindowTrainer
 
 
@@ -53,53 +55,98 @@ def gpus() -> int:
 
 
 def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOutcome:
-    """Train one network and keep the weights of its best epoch.
+    """Train one network for each fold and keep the last one's weights at its best epoch.
+
+    Every fold is judged in one unit, the deviation of the last fold's training rows, so that folds can
+    be averaged and the mean compared with the figures of a report.
 
     Args:
         request: what to train.
-        go_on: called after each epoch, those from a checkpoint first; False ends the training there.
+        go_on: called after each epoch, those from a checkpoint first; False ends the trial there.
 
     Raises:
         DivergedError: the loss or the metric is no longer finite.
     """
-    started = time.perf_counter()
     task = request.task
-    scaling, rows = scaled_rows(task, request.hyperparameters.scaling, task.split.train.end)
-    training_targets = task.load_rows()[: task.split.train.end, : task.targets]
+    asked = request.checkpoint
+    checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
+    trained: list[_TrainedFold] = []
+    for number in range(1, len(task.split.folds) + 1):
+        fold = _train_fold(request, number, go_on, checkpoints)
+        trained.append(fold)
+        if fold.training.stopped == "asked":
+            break
+        if checkpoints:
+            checkpoints.finished.append(fold.training.epochs)
+    last = trained[-1]
+    seconds = {name: sum(fold.seconds[name] for fold in trained) for name in last.seconds}
+    if checkpoints and checkpoints.seconds:
+        seconds["checkpoint"] = checkpoints.seconds
+    return TrialOutcome(
+        folds=tuple(FoldOutcome(f.training.epochs, f.training.best_epoch) for f in trained),
+        stopped=last.training.stopped,
+        weights=last.training.weights,
+        parameters=last.parameters,
+        target_hash=validation_hash(task.split),
+        seconds=seconds,
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        resumed_from=sum(fold.training.resumed_from for fold in trained),
+    )
+
+
+@dataclass(frozen=True)
+class _TrainedFold:
+    training: Training
+    parameters: int
+    seconds: dict[str, float]
+
+
+def _train_fold(
+    request: TrialRequest,
+    number: int,
+    go_on: Callable[[Epoch], bool],
+    checkpoints: CheckpointFile | None,
+) -> _TrainedFold:
+    """Train a network of its own for fold `number`; that of the last fold has the request's seed."""
+    started = time.perf_counter()
+    task, folds = request.task, request.task.split.folds
+    fold = folds[number - 1]
+    scaling, rows = scaled_rows(task, request.hyperparameters.scaling, fold.train)
+    last = folds[-1].train
+    training_targets = task.load_rows()[last.first : last.end, : task.targets]
     deviation = fit_scaling("standard", training_targets).scale
     loaded = time.perf_counter()
-    trainer = _trainer(task, request.hyperparameters, rows, request.seed)
+    seed = request.seed if fold.train is last else _seed_of_fold(request.seed, number)
+    trainer = _trainer(task, request.hyperparameters, rows, seed)
     built = time.perf_counter()
     trainer.trace()
     traced = time.perf_counter()
     windows = Windows(
-        training=task.split.train.origins,
-        validation=task.split.validation.origins,
+        training=fold.train.origins,
+        validation=fold.validation.origins,
         unit=scaling.scale[: task.targets] / deviation,
+        fold=number,
     )
-    asked = request.checkpoint
-    checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
+    before = checkpoints.seconds if checkpoints else 0.0
     trained = train(trainer, windows, task.training, go_on, checkpoints)
-    checkpointing = checkpoints.seconds if checkpoints else 0.0
+    checkpointing = checkpoints.seconds - before if checkpoints else 0.0
     compiling = trainer.compile_seconds or 0.0
-    return TrialOutcome(
-        epochs=trained.epochs,
-        best_epoch=trained.best_epoch,
-        stopped=trained.stopped,
-        weights=trained.weights,
-        parameters=trainer.network.count_params(),
-        target_hash=target_hash(task.split.validation, task.split.horizon),
-        seconds={
+    return _TrainedFold(
+        trained,
+        trainer.network.count_params(),
+        {
             "load": loaded - started,
             "build": built - loaded,
             "trace": traced - built,
             "compile": compiling,
             "steps": time.perf_counter() - traced - trained.waited - compiling - checkpointing,
-            **({"checkpoint": checkpointing} if checkpointing else {}),
         },
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        resumed_from=trained.resumed_from,
     )
+
+
+def _seed_of_fold(seed: int, number: int) -> int:
+    """Another seed for each earlier fold, so that the mean over folds is one over seeds too."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
 def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome:
@@ -110,13 +157,13 @@ def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome
     """
     del go_on
     task, hyperparameters = request.task, request.hyperparameters
-    before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train.end)
+    before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train)
     train_only = _trainer(task, hyperparameters, rows, request.seed)
     train_only.network.set_weights(request.weights)
     _save(request, train_only, before, "model_train_only.keras")
     started = time.perf_counter()
     more = task.split.train_and_validation()
-    after, rows = scaled_rows(task, hyperparameters.scaling, more.end)
+    after, rows = scaled_rows(task, hyperparameters.scaling, more)
     refitted = _trainer(task, hyperparameters, rows, request.seed)
     passes = replay(refitted, more.origins, request.path)
     seconds = time.perf_counter() - started

@@ -4,7 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,9 @@ def refit_winner(
 
 
 def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> Weights:
-    """Repeat a trial whose weights cannot be had; its seed makes it the same trial."""
+    """Repeat a trial whose weights cannot be had, its last fold; its seed makes it the same trial."""
     hyperparameters = resolved_hyperparameters(winner.attributes)
+    task = replace(task, split=task.split.last_fold())
     request = TrialRequest(task, hyperparameters, winner.attributes["seed"])
     outcome = _in_worker(request, compute)
     weights: Weights = outcome.weights
@@ -173,7 +174,8 @@ def _scorer(
     preparation: Preparation,
 ) -> Callable[[Part, NDArray[np.float64]], ForecastScores]:
     targets = len(preparation.dataset.targets)
-    training = preparation.dataset.values[: preparation.split.train.end, :targets]
+    train = preparation.split.train
+    training = preparation.dataset.values[train.first : train.end, :targets]
     measure: Yardstick = yardstick(training, preparation.season)
 
     def score(part: Part, forecast: NDArray[np.float64]) -> ForecastScores:
@@ -223,8 +225,11 @@ def _facts(study: Study, preparation: Preparation, winner: TrialRecord) -> dict[
         "versions": ", ".join(f"{name} {version(name)}" for name in packages),
         "python": platform.python_version(),
     }
-    for part in (split.train, split.validation, split.test):
+    for part in split.parts:
         facts[part.name] = f"{preparation.dates(part)}, {len(part.origins)} windows"
+    if "fold_values" in winner.attributes:
+        values = ", ".join(f"{value:.5g}" for value in winner.attributes["fold_values"])
+        facts["validation by fold"] = f"{values}; the winner's value is their mean"
     return facts
 
 

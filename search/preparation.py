@@ -11,7 +11,7 @@ from objectives.dataset import Dataset, dataset_from_frame, read_dataset
 from objectives.errors import InputError
 from objectives.messages import ForecastTask
 from objectives.season import find_season
-from objectives.split import Part, Split, cut, target_hash
+from objectives.split import Part, Split, cut, validation_hash
 from reports.files import atomically
 from search.study import Study
 
@@ -52,9 +52,10 @@ def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
         dataset = read_dataset(study.data)
     longest = study.space.largest_timesteps
     split = cut(len(dataset.values), study.split, study.data, longest, dataset.times)
-    training_targets = dataset.values[: split.train.end, : len(dataset.targets)]
+    train = split.train
+    training_targets = dataset.values[train.first : train.end, : len(dataset.targets)]
     season = find_season(training_targets, dataset.step, study.data.season, dataset.frequency)
-    return Preparation(dataset, split, season, target_hash(split.validation, split.horizon))
+    return Preparation(dataset, split, season, validation_hash(split))
 
 
 def make_directory(directory: Path) -> None:

@@ -33,7 +33,7 @@ def show_progress(study: Study, *, quiet: bool) -> Iterator[Watch]:
                 done = trial_counts(progress.record)["total"]
                 done_before = done if done_before is None else done_before
                 speed = (done - done_before) / max(progress.seconds, 1e-3)
-                live.update(_display(progress, speed, study.training.epochs))
+                live.update(_display(progress, speed, study.training.epochs * study.split.folds))
 
             yield watch
     else:

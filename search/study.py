@@ -94,6 +94,10 @@ class Study(Section):
                 f"[study] enqueue lists {len(self.study.enqueue)} points, but trials is "
                 f"{self.study.trials}: raise trials or list fewer"
             )
+        if self.study.pruner == "hyperband" and self.split.folds > 1:
+            raise ValueError(
+                "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
+            )
         if self.study.sampler == "grid" and self.space.size() is None:
             raise ValueError(
                 "[study] sampler grid needs a finite space: give every range in [space] a step"

@@ -186,7 +186,13 @@ def _split(seen: Survey, plan: Plan) -> list[str]:
         lines += [f"#    {share}" for share in shares]
     lines += prose("Or by numbers of rows, instead:")
     lines += [f"#    {count}" for count in rows]
-    return [*lines, unused("gap", 0, "rows left out between the parts")]
+    window = 'rows before each block that train; or "sliding": as many for each'
+    return [
+        *lines,
+        unused("gap", 0, "rows left out between the parts"),
+        unused("folds", 1, "validation blocks, each as long; a trial is worth its mean over them"),
+        unused("window", "expanding", window),
+    ]
 
 
 def _space(plan: Plan) -> list[str]:

@@ -104,7 +104,8 @@ def work(order: WorkOrder, number: int) -> None:
         find_slot=lambda study, trial: find_slot(study, storage, trial),
         began=lambda: turn.close(),  # noqa: PLW0108  (each trial has a turn of its own)
     )
-    pruner = GlancingPruner(make_pruner(settings.pruner, order.study.training.epochs))
+    epochs = order.study.training.epochs
+    pruner = GlancingPruner(make_pruner(settings.pruner, epochs, order.study.split.folds))
     study = find_study(storage, settings.name, sampler, pruner, _HOLD_SECONDS)
     objective = _objective(order, storage, order.compute[number], stop, lambda: sampler.slot)
 
@@ -211,7 +212,7 @@ def _keep_if_best(
     Where they cannot be written the trial stands all the same: its seed can make them again.
     """
     metric = order.study.training.metric
-    value = outcome.epochs[outcome.best_epoch - 1].metrics[metric]
+    value = outcome.value(metric)
     trials = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if store is None or any(other.value is not None and other.value < value for other in trials):
         return

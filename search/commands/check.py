@@ -46,8 +46,7 @@ def _data_table(study: Study, preparation: Preparation) -> Table:
 
 def _split_table(preparation: Preparation) -> Table:
     table = Table("part", "targets", "rows", "windows", header_style="bold")
-    split = preparation.split
-    for part in (split.train, split.validation, split.test):
+    for part in preparation.split.parts:
         rows = str(part.end - part.first)
         table.add_row(part.name, preparation.dates(part), rows, str(len(part.origins)))
     return table

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from objectives import objective
-from objectives.messages import Epoch, TrialOutcome, TrialRequest
+from objectives.messages import Epoch, FoldOutcome, TrialOutcome, TrialRequest
 from search.worker import WorkOrder, work
 from storage.database import open_storage
 
@@ -27,8 +27,7 @@ def work_without_training(order: WorkOrder, number: int, begin: Barrier, ran: Pa
             go_on(epoch)  # a trial given up goes on: every trial costs the same
         best = min(epochs, key=lambda epoch: epoch.metrics["mse"])
         return TrialOutcome(
-            epochs=epochs,
-            best_epoch=best.number,
+            folds=(FoldOutcome(epochs, best.number),),
             stopped="epochs",
             weights=(np.zeros(8, np.float32),),
             parameters=4321,
