@@ -18,6 +18,12 @@ from typing import Any, overload
 
 import psutil
 
+from objectives.export.messages import (
+    ComparisonOutcome,
+    ComparisonRequest,
+    ConversionOutcome,
+    ConversionRequest,
+)
 from objectives.messages import (
     Compute,
     DivergedError,
@@ -28,6 +34,8 @@ from objectives.messages import (
     TrialRequest,
 )
 
+Request = TrialRequest | RefitRequest | ConversionRequest | ComparisonRequest
+Outcome = TrialOutcome | RefitOutcome | ConversionOutcome | ComparisonOutcome
 _PRELOADED = "objectives.trial"
 _ONE_THREAD = Compute()
 _LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
@@ -68,15 +76,23 @@ def run_in_process(
 def run_in_process(
     request: RefitRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
 ) -> RefitOutcome: ...
+@overload
 def run_in_process(
-    request: TrialRequest | RefitRequest,
+    request: ConversionRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> ConversionOutcome: ...
+@overload
+def run_in_process(
+    request: ComparisonRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> ComparisonOutcome: ...
+def run_in_process(
+    request: Request,
     go_on: Callable[[Epoch], bool],
     compute: Compute = _ONE_THREAD,
-) -> TrialOutcome | RefitOutcome:
+) -> Outcome:
     """Carry out a request in a process of its own and wait for what comes of it.
 
     Args:
-        request: a trial to train or a winner to refit.
+        request: a trial to train, a winner to refit, or a model to convert or to compare.
         go_on: called in this process after each epoch of a trial; False ends it there. What it raises
             ends the process and is raised again.
         compute: what the process may use.
@@ -113,7 +129,7 @@ def run_in_process(
                 raise LostTrialError(_cause_of_death(process.exitcode, peak_memory))
             elif isinstance(message, TrialOutcome):
                 return replace(message, seconds={"start": start_seconds, **message.seconds})
-            elif isinstance(message, RefitOutcome):
+            elif isinstance(message, RefitOutcome | ConversionOutcome | ComparisonOutcome):
                 return message
     finally:
         ours.close()
@@ -175,7 +191,7 @@ def _serve_count(connection: Connection) -> None:
     connection.send(trial.gpus())
 
 
-def _serve(connection: Connection, request: TrialRequest | RefitRequest, compute: Compute) -> None:
+def _serve(connection: Connection, request: Request, compute: Compute) -> None:
     """Runs in the trial process: carry out the request and send what comes of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from objectives import trial  # noqa: PLC0415  (imported by the server, never by the caller)
@@ -187,10 +203,7 @@ def _serve(connection: Connection, request: TrialRequest | RefitRequest, compute
     try:
         connection.send(_Started())
         trial.prepare_device(compute)
-        if isinstance(request, TrialRequest):
-            connection.send(trial.run_trial(request, go_on))
-        else:
-            connection.send(trial.refit(request, go_on))
+        connection.send(_carry_out(request, go_on))
     except DivergedError as error:
         connection.send(_Failed(f"diverged: {error}", ""))
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -198,6 +211,23 @@ def _serve(connection: Connection, request: TrialRequest | RefitRequest, compute
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         connection.send(_Failed(reason, traceback.format_exc(), lost=_of_memory(error)))
+
+
+def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
+    """Each kind of request by the module that knows how; these import TensorFlow and converters."""
+    if isinstance(request, ConversionRequest):
+        from objectives.export.conversion import convert  # noqa: PLC0415
+
+        return convert(request)
+    if isinstance(request, ComparisonRequest):
+        from objectives.export.comparison import compare  # noqa: PLC0415
+
+        return compare(request)
+    from objectives import trial  # noqa: PLC0415
+
+    if isinstance(request, RefitRequest):
+        return trial.refit(request, go_on)
+    return trial.run_trial(request, go_on)
 
 
 def _of_memory(error: Exception) -> bool:

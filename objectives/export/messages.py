@@ -1,0 +1,60 @@
+"""What goes between an export and the processes that convert and compare; free of TensorFlow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Format = Literal["onnx", "keras", "saved_model", "litert"]
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """A Keras `model` to be written in other formats.
+
+    `files` maps each format to where it goes, and `windows` is a .npy file of float32 (windows,
+    timesteps, columns) in the data's units, on which the Keras model is run. `properties` are written
+    into the ONNX file.
+    """
+
+    model: Path
+    files: Mapping[Format, Path]
+    windows: Path
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ConversionOutcome:
+    """What the Keras model makes of the windows, by output, and why formats could not be written.
+
+    `shapes` are the outputs' without their batch.
+    """
+
+    outputs: Mapping[str, NDArray[np.float32]]
+    failures: Mapping[Format, str]
+
+
+@dataclass(frozen=True)
+class ComparisonRequest:
+    """One artefact, to be loaded in a fresh process and run on `windows` (a .npy file).
+
+    `expected` are the Keras model's outputs, and `units` those in which differences are counted: they
+    broadcast to the outputs.
+    """
+
+    format: Format
+    path: Path
+    windows: Path
+    expected: Mapping[str, NDArray[np.float32]]
+    units: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class ComparisonOutcome:
+    """The greatest difference to the Keras model in units, or the `problem` with the artefact."""
+
+    greatest_difference: float
+    problem: str | None
