@@ -137,7 +137,7 @@ class TrialOutcome:
 
 @dataclass(frozen=True)
 class RefitRequest:
-    """The winner, to be retrained on train+validation and tested.
+    """The winner, to be retrained on train+validation; nothing is forecast.
 
     `path` is the winner's learning rate and number of updates in each epoch up to its best;
     `weights` are the winner's own, from training rows only. Both models are written to `directory`.
@@ -153,15 +153,28 @@ class RefitRequest:
 
 @dataclass(frozen=True)
 class RefitOutcome:
-    """Forecasts in the data's units, each (windows, horizon, targets), and how the refit went.
+    """How a refit went: `passes` counts how often its windows were seen."""
 
-    `validation` and `test_train_only` come from the winner as the search saw it, `test` from the model
-    retrained on train+validation. `passes` counts how often the refit's windows were seen.
-    """
-
-    validation: NDArray[np.float64]
-    test_train_only: NDArray[np.float64]
-    test: NDArray[np.float64]
     passes: float
     updates: int
     seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastRequest:
+    """A saved model to forecast with.
+
+    `model` is the .keras file, `rows` a .npy file as that of a task; `origins` (windows,) are the rows
+    of the windows' first targets.
+    """
+
+    model: Path
+    rows: Path
+    origins: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastOutcome:
+    """What a saved model forecast: (windows, horizon, targets) in the data's units."""
+
+    forecast: NDArray[np.float64]

@@ -20,6 +20,8 @@ from objectives.messages import (
     Compute,
     Epoch,
     FoldOutcome,
+    ForecastOutcome,
+    ForecastRequest,
     ForecastTask,
     RefitOutcome,
     RefitRequest,
@@ -32,6 +34,9 @@ from objectives.scaling import Scaling, fit_scaling
 from objectives.split import validation_hash
 from objectives.training import Training, Windows, replay, train
 from objectives.window_trainer import WindowTrainer
+from objectives.windows import input_windows
+
+_WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
 
 
 def prepare_device(compute: Compute) -> None:
@@ -149,13 +154,8 @@ def _seed_of_fold(seed: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
-def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome:
-    """Replay the winner's training on train+validation, save both models, and forecast the test set.
-
-    The refitted model is saved before anything is forecast with it. `go_on` is not asked: a refit has no
-    validation metric to report.
-    """
-    del go_on
+def refit(request: RefitRequest) -> RefitOutcome:
+    """Replay the winner's training on train+validation, and save the models before and after it."""
     task, hyperparameters = request.task, request.hyperparameters
     before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train)
     train_only = _trainer(task, hyperparameters, rows, request.seed)
@@ -168,15 +168,24 @@ def refit(request: RefitRequest, go_on: Callable[[Epoch], bool]) -> RefitOutcome
     passes = replay(refitted, more.origins, request.path)
     seconds = time.perf_counter() - started
     _save(request, refitted, after, "model.keras")
-    split = task.split
-    return RefitOutcome(
-        validation=before.invert(train_only.forecast(split.validation.origins)),
-        test_train_only=before.invert(train_only.forecast(split.test.origins)),
-        test=after.invert(refitted.forecast(split.test.origins)),
-        passes=passes,
-        updates=sum(updates for _, updates in request.path),
-        seconds=seconds,
-    )
+    updates = sum(updates for _, updates in request.path)
+    return RefitOutcome(passes, updates, seconds)
+
+
+def forecast(request: ForecastRequest) -> ForecastOutcome:
+    """Forecast with a saved model, as whoever deploys it would."""
+    model = keras.saving.load_model(request.model, compile=False, safe_mode=True)
+    timesteps = model.input_shape[1]
+    rows = np.load(request.rows, mmap_mode="r", allow_pickle=False)
+    predict = tf.function(lambda windows: model(windows, training=False), reduce_retracing=True)
+    parts = []
+    for start in range(0, len(request.origins), _WINDOWS_AT_ONCE):
+        origins = request.origins[start : start + _WINDOWS_AT_ONCE]
+        windows = input_windows(rows, origins, timesteps).astype(np.float32)
+        found = predict(windows)
+        forecast = found["forecast"] if isinstance(found, dict) else found
+        parts.append(forecast.numpy().astype(np.float64))
+    return ForecastOutcome(np.concatenate(parts))
 
 
 def _trainer(

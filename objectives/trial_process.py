@@ -28,14 +28,16 @@ from objectives.messages import (
     Compute,
     DivergedError,
     Epoch,
+    ForecastOutcome,
+    ForecastRequest,
     RefitOutcome,
     RefitRequest,
     TrialOutcome,
     TrialRequest,
 )
 
-Request = TrialRequest | RefitRequest | ConversionRequest | ComparisonRequest
-Outcome = TrialOutcome | RefitOutcome | ConversionOutcome | ComparisonOutcome
+Request = TrialRequest | RefitRequest | ForecastRequest | ConversionRequest | ComparisonRequest
+Outcome = TrialOutcome | RefitOutcome | ForecastOutcome | ConversionOutcome | ComparisonOutcome
 _PRELOADED = "objectives.trial"
 _ONE_THREAD = Compute()
 _LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
@@ -84,6 +86,10 @@ def run_in_process(
 def run_in_process(
     request: ComparisonRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
 ) -> ComparisonOutcome: ...
+@overload
+def run_in_process(
+    request: ForecastRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> ForecastOutcome: ...
 def run_in_process(
     request: Request,
     go_on: Callable[[Epoch], bool],
@@ -92,7 +98,7 @@ def run_in_process(
     """Carry out a request in a process of its own and wait for what comes of it.
 
     Args:
-        request: a trial to train, a winner to refit, or a model to convert or to compare.
+        request: a trial to train, a winner to refit, or a model to forecast with, convert or compare.
         go_on: called in this process after each epoch of a trial; False ends it there. What it raises
             ends the process and is raised again.
         compute: what the process may use.
@@ -129,7 +135,7 @@ def run_in_process(
                 raise LostTrialError(_cause_of_death(process.exitcode, peak_memory))
             elif isinstance(message, TrialOutcome):
                 return replace(message, seconds={"start": start_seconds, **message.seconds})
-            elif isinstance(message, RefitOutcome | ConversionOutcome | ComparisonOutcome):
+            elif isinstance(message, Outcome):
                 return message
     finally:
         ours.close()
@@ -226,7 +232,9 @@ def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
     from objectives import trial  # noqa: PLC0415
 
     if isinstance(request, RefitRequest):
-        return trial.refit(request, go_on)
+        return trial.refit(request)
+    if isinstance(request, ForecastRequest):
+        return trial.forecast(request)
     return trial.run_trial(request, go_on)
 
 

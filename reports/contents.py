@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.ledger import Opening
 from storage.records import StudyRecord
 
 
@@ -65,18 +66,45 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
-class StudyReport:
-    """Everything that is known when a study is done.
+class Ledger:
+    """Every opening of the study's test set, the first one first.
 
-    `validation` scores the winner as the search saw it; `test` the refitted model; `train_only` the
-    winner before the refit, on the test set; `baselines` maps "persistence", "seasonal_naive" and
-    "ridge" to their test scores. `metric` names the objective. `facts` are lines for the reader
-    (label → text): data, split dates, season, versions; "command" runs the study again.
+    `other_winners` are the trial and seeds of every model tested that is not this report's; where there
+    are any, its figure is not that of a first look.
+    """
+
+    openings: tuple[Opening, ...] = ()
+    other_winners: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchReport:
+    """What is known of a study while its test set is closed.
+
+    `metric` names the objective. `winner` is the best trial so far, None before there is one. `facts`
+    are lines for the reader (label → text): data, split dates, season, versions; "command" runs the
+    study again.
     """
 
     study: StudyRecord
     task: str
     metric: str
+    winner: Winner | None
+    seconds: Mapping[str, float]
+    paths: Mapping[str, str]
+    facts: Mapping[str, str]
+    ledger: Ledger = Ledger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyReport(SearchReport):
+    """Everything that is known when a study is done.
+
+    `validation` scores the winner as the search saw it; `test` the refitted model; `train_only` the
+    winner before the refit, on the test set; `baselines` maps "persistence", "seasonal_naive" and
+    "ridge" to their test scores.
+    """
+
     winner: Winner
     validation: ForecastScores
     test: ForecastScores
@@ -84,6 +112,3 @@ class StudyReport:
     baselines: Mapping[str, ForecastScores]
     refit: Refit
     forecasts: Forecasts
-    seconds: Mapping[str, float]
-    paths: Mapping[str, str]
-    facts: Mapping[str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.contents import Forecasts, ForecastScores, StudyReport
+from reports.contents import Forecasts, ForecastScores, SearchReport, StudyReport
 from reports.numbers import finished_trials
 from reports.wording import several_targets
 from storage.records import StudyRecord, TrialRecord
@@ -54,8 +54,8 @@ class History:
     """The value of every finished trial by its number.
 
     `failed` trials have no value. `best` holds a point for each trial that improved on all complete
-    ones before it. `winner` is the number of the trial that was crowned. `total` counts the trials
-    without a finite value to stand at, too.
+    ones before it. `winner` is the number of the trial that was crowned, None without one. `total`
+    counts the trials without a finite value to stand at, too.
     """
 
     metric: str
@@ -64,7 +64,7 @@ class History:
     pruned: Points
     failed: tuple[int, ...]
     best: Points
-    winner: int
+    winner: int | None
     logarithmic: bool
 
 
@@ -92,11 +92,10 @@ class StepErrors:
     naive: Mapping[str, tuple[float, ...]]
 
 
-def loss_curves_info(report: StudyReport) -> LossCurves | None:
+def loss_curves_info(report: SearchReport) -> LossCurves | None:
     """Read the winner's curves, None where its trial kept none."""
-    attributes = next(
-        (t.attributes for t in report.study.trials if t.number == report.winner.trial), {}
-    )
+    winner = None if report.winner is None else report.winner.trial
+    attributes = next((t.attributes for t in report.study.trials if t.number == winner), {})
     curves = attributes.get("curves", {})
     validation = tuple(curves.get(report.metric, ()))
     if not validation or "best_epoch" not in attributes:
@@ -112,7 +111,7 @@ def loss_curves_info(report: StudyReport) -> LossCurves | None:
     )
 
 
-def history_info(report: StudyReport) -> History:
+def history_info(report: SearchReport) -> History:
     """Sort the finished trials by state, a pruned one at the last value that it reported."""
     trials = finished_trials(report.study)
     complete = _points(trials, "complete")
@@ -124,7 +123,7 @@ def history_info(report: StudyReport) -> History:
         pruned=pruned,
         failed=tuple(trial.number for trial in trials if trial.state == "failed"),
         best=_running_best(complete, report.study),
-        winner=report.winner.trial,
+        winner=None if report.winner is None else report.winner.trial,
         logarithmic=spreads_widely([*complete.values, *pruned.values]),
     )
 

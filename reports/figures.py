@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.contents import StudyReport
+from reports.contents import SearchReport, StudyReport
 from reports.figure_data import (
     History,
     LossCurves,
@@ -38,17 +38,19 @@ from reports.wording import baseline_label, counted, number, unit_name
 MOST_START_LINES = 30
 
 
-def draw_figures(report: StudyReport) -> dict[str, Figure]:
+def draw_figures(report: SearchReport) -> dict[str, Figure]:
     """Draw every plot that the report has the data for.
 
     Args:
-        report: The finished study.
+        report: The study, finished or not.
 
     Returns:
-        Figures by name: "forecasts", "history" and, where the winner's curves were kept,
-        "loss_curves". Each is 8 inches wide.
+        Figures by name: "history", "forecasts" where a winner has been tested, and "loss_curves" where
+        the winner's curves were kept. Each is 8 inches wide.
     """
-    figures = {"forecasts": draw_forecasts(report), "history": draw_history(history_info(report))}
+    figures = {"history": draw_history(history_info(report))}
+    if isinstance(report, StudyReport):
+        figures["forecasts"] = draw_forecasts(report)
     curves = loss_curves_info(report)
     if curves is not None:
         figures["loss_curves"] = draw_loss_curves(curves)

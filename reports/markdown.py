@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reports.contents import ForecastScores, StudyReport
+from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
 from reports.numbers import trial_counts
 from reports.verdict import verdict
 from reports.wording import (
     baseline_label,
     counted,
     duration,
+    looks_in_words,
     number,
     setting,
     several_targets,
@@ -19,11 +20,11 @@ COMMAND = "command"
 MOST_STEPS = 12
 
 
-def report_markdown(report: StudyReport, figures: Mapping[str, str]) -> str:
+def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
     """Lay the report out as a Markdown page.
 
     Args:
-        report: The finished study. The fact named "command", where there is one, is shown as the
+        report: The study, finished or not. The fact named "command", where there is one, is shown as the
             command that runs the study again.
         figures: Paths of the plots by name, relative to the page; a plot that is missing here is
             left out.
@@ -31,10 +32,11 @@ def report_markdown(report: StudyReport, figures: Mapping[str, str]) -> str:
     Returns:
         The page's text.
     """
+    top = [_untested(report)]
+    if isinstance(report, StudyReport):
+        top = [_top(report, figures), _test_scores(report), _steps(report)]
     sections = [
-        _top(report, figures),
-        _test_scores(report),
-        _steps(report),
+        *top,
         _winner(report, figures),
         _search(report, figures),
         _facts(report),
@@ -43,10 +45,20 @@ def report_markdown(report: StudyReport, figures: Mapping[str, str]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def _untested(report: SearchReport) -> str:
+    return f"# {report.study.name}\n\nThe search so far: {report.task}. Nothing has been tested."
+
+
 def _top(report: StudyReport, figures: Mapping[str, str]) -> str:
     alt = "Forecasts on the test set against the truth and the naive forecasts"
-    lines = [f"# {report.study.name}", f"**{verdict(report)}**"]
+    lines = [f"# {report.study.name}", f"**{verdict(report)}**", _looks(report.ledger)]
     return "\n\n".join(lines + _figure(figures, "forecasts", alt))
+
+
+def _looks(ledger: Ledger) -> str:
+    """How often the test set was opened; what a reader must know before the figures."""
+    looks = looks_in_words(ledger)
+    return f"**{looks}**" if ledger.other_winners else looks
 
 
 def _test_scores(report: StudyReport) -> str:
@@ -101,8 +113,10 @@ def _spread_steps(horizon: int) -> list[int]:
     return [1 + round(index * apart) for index in range(MOST_STEPS)]
 
 
-def _winner(report: StudyReport, figures: Mapping[str, str]) -> str:
-    winner, refit = report.winner, report.refit
+def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
+    winner = report.winner
+    if winner is None:
+        return ""
     table = _table(
         ["Hyperparameter", "Value"],
         [[f"`{name}`", setting(value)] for name, value in winner.params.items()],
@@ -111,14 +125,18 @@ def _winner(report: StudyReport, figures: Mapping[str, str]) -> str:
         f"## The winner: trial {winner.trial}",
         f"Validation {report.metric} {number(winner.value)}.",
         table,
-        f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} epochs, "
-        f"{counted(refit.updates, 'update')}, {duration(refit.seconds)}.",
     ]
+    if isinstance(report, StudyReport):
+        refit = report.refit
+        lines.append(
+            f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} epochs, "
+            f"{counted(refit.updates, 'update')}, {duration(refit.seconds)}."
+        )
     alt = "Training loss and validation metric of the winner by epoch"
     return "\n\n".join(lines + _figure(figures, "loss_curves", alt))
 
 
-def _search(report: StudyReport, figures: Mapping[str, str]) -> str:
+def _search(report: SearchReport, figures: Mapping[str, str]) -> str:
     counts = trial_counts(report.study)
     states = ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed"))
     search, total = (duration(report.seconds.get(name)) for name in ("search", "total"))
@@ -127,7 +145,7 @@ def _search(report: StudyReport, figures: Mapping[str, str]) -> str:
     return "\n\n".join(["## The search", text, *_figure(figures, "history", alt)])
 
 
-def _facts(report: StudyReport) -> str:
+def _facts(report: SearchReport) -> str:
     """List how the data were kept apart: what makes the figures above worth believing."""
     facts = [f"- **{name}**: {text}" for name, text in report.facts.items() if name != COMMAND]
     if not facts:
@@ -135,7 +153,7 @@ def _facts(report: StudyReport) -> str:
     return "\n".join(["## How validation and test are kept honest", "", *facts])
 
 
-def _files(report: StudyReport) -> str:
+def _files(report: SearchReport) -> str:
     lines = [
         "## Files",
         _table(["What", "Where"], [[n, f"`{p}`"] for n, p in report.paths.items()]),

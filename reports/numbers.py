@@ -3,41 +3,37 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from reports.contents import ForecastScores, Scores, StudyReport
+from reports.contents import ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.verdict import verdict
 from storage.records import StudyRecord, TrialRecord
 
 FINISHED_STATES = ("complete", "pruned", "failed")
 
 
-def report_numbers(report: StudyReport) -> dict[str, Any]:
+def report_numbers(report: SearchReport) -> dict[str, Any]:
     """Lay a report out as nested plain values.
 
     Args:
-        report: The finished study.
+        report: The study, finished or not.
 
     Returns:
         Dictionaries, lists, strings, integers, booleans, None and finite floats only; a figure that
-        is not finite is None.
+        is not finite is None. What a test brings forth is missing before one.
     """
+    tested = _tested(report) if isinstance(report, StudyReport) else {}
     numbers = {
         "study": report.study.name,
         "task": report.task,
         "metric": report.metric,
-        "verdict": verdict(report),
         "best": _best(report),
-        **_both_units("validation", report.validation),
-        **_both_units("test", report.test),
-        "train_only": _both_units("test", report.train_only),
-        "baselines": {
-            name: _both_units("test", scores) for name, scores in report.baselines.items()
-        },
+        **tested,
         "trials": trial_counts(report.study),
-        "refit": _refit(report),
+        "ledger": _ledger(report.ledger),
         "seconds": {"search": None, "refit": None, "total": None, **report.seconds},
         "paths": report.paths,
         "facts": report.facts,
@@ -46,7 +42,25 @@ def report_numbers(report: StudyReport) -> dict[str, Any]:
     return plain
 
 
-def report_json(report: StudyReport) -> str:
+def _tested(report: StudyReport) -> dict[str, Any]:
+    return {
+        "verdict": verdict(report),
+        **_both_units("validation", report.validation),
+        **_both_units("test", report.test),
+        "train_only": _both_units("test", report.train_only),
+        "baselines": {
+            name: _both_units("test", scores) for name, scores in report.baselines.items()
+        },
+        "refit": asdict(report.refit),
+    }
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    others = [{"trial": trial, "seeds": seeds} for trial, seeds in ledger.other_winners]
+    return {"openings": [asdict(each) for each in ledger.openings], "other_winners": others}
+
+
+def report_json(report: SearchReport) -> str:
     """Write `report_numbers` as strict JSON, which knows neither NaN nor Infinity."""
     return json.dumps(report_numbers(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -72,19 +86,11 @@ def trial_counts(study: StudyRecord) -> dict[str, int]:
     return {"total": len(states), **{state: states.count(state) for state in FINISHED_STATES}}
 
 
-def _best(report: StudyReport) -> dict[str, Any]:
+def _best(report: SearchReport) -> dict[str, Any] | None:
     winner = report.winner
+    if winner is None:
+        return None
     return {"trial": winner.trial, "value": winner.value, "params": winner.params}
-
-
-def _refit(report: StudyReport) -> dict[str, Any]:
-    refit = report.refit
-    return {
-        "rule": refit.rule,
-        "epochs": refit.epochs,
-        "updates": refit.updates,
-        "seconds": refit.seconds,
-    }
 
 
 def _both_units(name: str, scores: ForecastScores) -> dict[str, Any]:

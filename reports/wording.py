@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from reports.contents import StudyReport
+from reports.contents import Ledger, StudyReport
 
 NO_FIGURE = "-"
 
@@ -69,3 +69,16 @@ def several_targets(report: StudyReport) -> bool:
 def unit_name(report: StudyReport) -> str:
     """Name the units that comparisons are made in: the data's for one target alone."""
     return "standardised units" if several_targets(report) else "data units"
+
+
+def looks_in_words(ledger: Ledger) -> str:
+    """How often the test set was opened and, loudly, whether for other winners than this one."""
+    times = counted(len(ledger.openings), "time")
+    looks = f"Test set opened {times} for this study."
+    if not ledger.other_winners:
+        return looks
+    names = [f"trial {trial}" for trial in dict.fromkeys(t for t, _ in ledger.other_winners)]
+    return (
+        f"CAUTION: NOT A FIRST LOOK. {looks} Other winners ({listed(names)}) were tested on the same "
+        "data, so that choosing among them by these figures would be choosing on the test set."
+    )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reports.contents import StudyReport
+from reports.contents import SearchReport
 from reports.figures import draw_figures
 from reports.files import atomically, write_text_atomically
 from reports.markdown import report_markdown
@@ -13,13 +13,13 @@ __all__ = ["atomically", "write_report", "write_text_atomically"]
 DOTS_PER_INCH = 200
 
 
-def write_report(report: StudyReport, directory: Path) -> dict[str, Path]:
+def write_report(report: SearchReport, directory: Path) -> dict[str, Path]:
     """Write report.json, report.md and figures/*.png, each whole or not at all.
 
     The pages come last, so that report.md never shows a plot that is not there.
 
     Args:
-        report: The finished study.
+        report: The study, finished or not.
         directory: The folder to write into, made where it is missing.
 
     Returns:
@@ -35,7 +35,7 @@ def write_report(report: StudyReport, directory: Path) -> dict[str, Path]:
     return written
 
 
-def write_figures(report: StudyReport, directory: Path) -> dict[str, Path]:
+def write_figures(report: SearchReport, directory: Path) -> dict[str, Path]:
     """Write every plot of the report as a PNG file of 1600 pixels' width; return them by name."""
     directory.mkdir(parents=True, exist_ok=True)
     written = {}

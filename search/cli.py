@@ -282,6 +282,23 @@ def best(
     _exit_with(carry_out)
 
 
+@app.command(epilog="Example: `lstm-search report power`")
+def report(
+    name: NameArgument,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a study's report again from stored forecasts, or that of a search so far."""
+
+    def carry_out() -> int:
+        from search.commands import report as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out, as_json=json)
+
+    _exit_with(carry_out)
+
+
 @app.command(epilog="Example: `lstm-search delete power --yes`")
 def delete(
     name: NameArgument,

@@ -14,8 +14,10 @@ from joblib.externals.loky import get_reusable_executor
 from objectives.errors import InputError
 from reports.writing import write_report
 from search.devices import plan_compute
-from search.finishing import make_report, no_winner, refit_winner, write_metadata
+from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import make_directory, prepare, share_rows
+from search.refitting import refit_winner
+from search.reporting import no_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
@@ -31,6 +33,7 @@ def run_study(
     study: Study,
     frame: pd.DataFrame | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
+    command: str = "run_study",
 ) -> StudyResult:
     """Create a study or go on with it, until it has its trials, its winner and its report.
 
@@ -38,6 +41,7 @@ def run_study(
         study: what is wanted.
         frame: the table, where it is not read from [data] path.
         watch: called about twice a second while the search runs.
+        command: what the user has called, for the test ledger.
 
     Returns:
         The winner, its scores and histories, and the model.
@@ -65,12 +69,14 @@ def run_study(
         winner = found.get_trials(deepcopy=False)[record.best.number]
         kept = partial(load_weights, artifacts, winner)
         with _alone(study.directory):
-            outcome = refit_winner(study, task, record.best, compute[0], kept)
+            refitted = refit_winner(study, task, record.best, compute[0], kept)
+            stored = judge_winner(study, preparation, task, found, refitted, command)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
-    write_metadata(study, preparation, record.best)
-    report = make_report(study, preparation, record, outcome, started)
+    write_metadata(study, preparation, record.trials[refitted.trial])
+    record = record_of_study(found)  # with what the ledger says now
+    report = make_report(study, preparation, record, refitted, stored, started)
     write_report(report, study.directory)
     return StudyResult(report, study.directory)
 

@@ -14,6 +14,7 @@ from storage.records import StudyRecord, TrialRecord, read_study
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 Found = TypeVar("Found")
+Start = Callable[..., "subprocess.Popen[str]"]
 PATIENCE = 180  # seconds
 _ENDS = (psutil.NoSuchProcess, psutil.ZombieProcess)
 

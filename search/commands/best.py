@@ -8,7 +8,7 @@ from rich.table import Table
 
 from objectives.errors import InputError
 from search.commands.opening import open_existing
-from search.finishing import no_winner
+from search.reporting import no_winner
 from storage.records import read_study
 
 

@@ -14,6 +14,7 @@ from objectives.errors import InputError
 from reports.numbers import report_json
 from reports.tables import scores_table, winner_table
 from reports.verdict import verdict
+from reports.wording import looks_in_words
 from search.progress import show_progress
 from search.result import StudyResult
 from search.running import run_study
@@ -40,11 +41,11 @@ def execute(
     study = _study(path, changes, enqueue)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
     with show_progress(study, quiet=quiet or as_json) as watch:
-        result = run_study(study, watch=watch)
+        result = run_study(study, watch=watch, command="lstm-search run")
     if as_json:
         print(report_json(result.report), end="")
     elif quiet:
-        print(verdict(result.report))
+        print(verdict(result.report), looks_in_words(result.report.ledger), sep="\n")
     else:
         _print(result)
     return 0
@@ -89,6 +90,8 @@ def _print(result: StudyResult) -> None:
     console.print(winner_table(report))
     console.print(scores_table(report))
     console.print(verdict(report), style="bold", highlight=False)
+    style = "bold red" if report.ledger.other_winners else None
+    console.print(looks_in_words(report.ledger), style=style, highlight=False)
     console.print()
     for what in ("report", "database", "model"):
         console.print(f"{what:>9}  {report.paths[what]}", soft_wrap=True, highlight=False)

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from objectives.messages import RefitRequest, TrialRequest
+from objectives.messages import ForecastRequest, RefitRequest, TrialRequest
 from objectives.trial_process import (
     TrialFailedError,
     _cause_of_death,
@@ -157,7 +157,10 @@ def test_a_refit_takes_place_in_a_process_too(request_, outcome, tmp_path):
         always,
     )
     assert refitted.updates == sum(updates for _, updates in path)
-    assert refitted.test.shape == (len(request_.task.split.test.origins), 3, 1)
+    task = request_.task
+    forecast = ForecastRequest(tmp_path / "model.keras", task.rows, task.split.test.origins)
+    outcome = run_in_process(forecast, always)
+    assert outcome.forecast.shape == (len(task.split.test.origins), 3, 1)
     assert (tmp_path / "model.keras").exists()
     assert (tmp_path / "model_train_only.keras").exists()
 

@@ -20,6 +20,7 @@ COMMANDS = (
     "list",
     "show",
     "best",
+    "report",
     "delete",
     "worker",
     "doctor",

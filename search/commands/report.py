@@ -1,0 +1,34 @@
+"""`lstm-search report`: the report made again from what is stored."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.contents import StudyReport
+from reports.numbers import report_json
+from reports.verdict import verdict
+from reports.wording import looks_in_words
+from reports.writing import write_report
+from search.commands.opening import open_existing, results_folder
+from search.reporting import report_again
+from storage.records import read_study
+
+
+def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
+    """Write a study's report again, or that of its search so far; the test set stays closed."""
+    record = read_study(open_existing(storage, out), name)
+    directory = results_folder(out) / name
+    report = report_again(record, directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    written = write_report(report, directory)
+    if as_json:
+        print(report_json(report), end="")
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    if isinstance(report, StudyReport):
+        console.print(verdict(report), style="bold")
+        console.print(looks_in_words(report.ledger))
+    else:
+        console.print(f"study {name} has no tested winner yet: a report of the search so far")
+    console.print(f"report  {written['markdown']}")
+    return 0

@@ -1,0 +1,129 @@
+"""The winner retrained on train+validation, and forecasts with the models that this leaves behind.
+
+Nothing is forecast while a winner is retrained; the test set is opened in `search.finishing`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from numpy.typing import NDArray
+
+from objectives.messages import (
+    Compute,
+    ForecastRequest,
+    ForecastTask,
+    RefitOutcome,
+    RefitRequest,
+    TrialRequest,
+)
+from objectives.objective import recorded_path, resolved_hyperparameters
+from objectives.trial_process import run_in_process
+from reports.files import write_text_atomically
+from search.study import Study
+from search.weights import Weights
+from storage.records import TrialRecord
+
+MODEL, TRAIN_ONLY_MODEL = "model.keras", "model_train_only.keras"
+_SAVED = "refit.json"
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A winner whose models lie in the study's folder.
+
+    `model` is the SHA-256 of the refitted model's file, in hex.
+    """
+
+    trial: int
+    seed: int
+    model: str
+    passes: float
+    updates: int
+    seconds: float
+
+
+def refit_winner(
+    study: Study,
+    task: ForecastTask,
+    winner: TrialRecord,
+    compute: Compute,
+    kept: Callable[[], Weights | None],
+) -> Refitted:
+    """Retrain the winner on train+validation, or find that this was done before.
+
+    Args:
+        study: whose folder the models go to.
+        task: as for the trials.
+        winner: the trial.
+        compute: what training may use.
+        kept: gives the winner's own weights where they can be had; the winner is trained again where
+            they cannot.
+    """
+    saved = load_refit(study.directory)
+    if saved is not None and (saved.trial, saved.seed) == (
+        winner.number,
+        winner.attributes["seed"],
+    ):
+        return saved
+    request = RefitRequest(
+        task=task,
+        hyperparameters=resolved_hyperparameters(winner.attributes),
+        seed=winner.attributes["seed"],
+        path=recorded_path(winner.attributes),
+        weights=kept() or _train_again(task, winner, compute),
+        directory=study.directory.resolve(),
+    )
+    outcome: RefitOutcome = in_worker(request, compute)
+    model = file_hash(study.directory / MODEL)
+    refitted = Refitted(winner.number, request.seed, model, **asdict(outcome))
+    write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
+    return refitted
+
+
+def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Forecast with a saved model in a process of its own; see `ForecastRequest`."""
+    outcome = in_worker(ForecastRequest(model.resolve(), rows, origins), Compute())
+    forecast: NDArray[np.float64] = outcome.forecast
+    return forecast
+
+
+def load_refit(directory: Path) -> Refitted | None:
+    """What was refitted before; None unless both of its models are there, the refitted one as it was."""
+    try:
+        saved = Refitted(**json.loads((directory / _SAVED).read_text(encoding="utf-8")))
+        whole = file_hash(directory / MODEL) == saved.model
+    except (OSError, ValueError, TypeError):
+        return None
+    return saved if whole and (directory / TRAIN_ONLY_MODEL).exists() else None
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> Weights:
+    """Repeat a trial whose weights cannot be had, its last fold; its seed makes it the same trial."""
+    hyperparameters = resolved_hyperparameters(winner.attributes)
+    task = replace(task, split=task.split.last_fold())
+    outcome = in_worker(TrialRequest(task, hyperparameters, winner.attributes["seed"]), compute)
+    weights: Weights = outcome.weights
+    return weights
+
+
+def in_worker(request: TrialRequest | RefitRequest | ForecastRequest, compute: Compute) -> Any:
+    """Let a worker's warm forkserver start the process: this one stays free of TensorFlow."""
+    executor = get_reusable_executor(timeout=None, reuse=True)
+    return executor.submit(run_in_process, request, _always, compute).result()
+
+
+def _always(epoch: object) -> bool:
+    del epoch
+    return True

@@ -1,0 +1,141 @@
+"""Reports put together from what is stored: the database, and the forecasts in a study's folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from objectives.errors import InputError
+from objectives.objective import resolved_hyperparameters
+from reports.contents import Forecasts, Ledger, Refit, SearchReport, StudyReport, Winner
+from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
+from storage.ledger import openings_of
+from storage.records import StudyRecord, TrialRecord
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a report says that is computed neither from forecasts nor from the database."""
+
+    task: str
+    metric: str
+    refit: Refit
+    seconds: Mapping[str, float]
+    paths: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> StudyReport:
+    """Score the winner, the winner before the refit and the naive forecasts."""
+    score = scorer(stored.measure)
+    return StudyReport(
+        study=record,
+        task=about.task,
+        metric=about.metric,
+        winner=winner_of(record.trials[stored.trial]),
+        ledger=ledger_of(record, stored),
+        validation=score(stored.validation_truth, stored.validation),
+        test=score(stored.truth, stored.test),
+        train_only=score(stored.truth, stored.train_only),
+        baselines={name: score(stored.truth, found) for name, found in stored.naive.items()},
+        refit=about.refit,
+        forecasts=Forecasts(
+            times=stored.times,
+            targets=stored.targets,
+            truth=stored.truth,
+            refitted=stored.test,
+            naive=stored.naive,
+        ),
+        seconds=about.seconds,
+        paths=about.paths,
+        facts=about.facts,
+    )
+
+
+def report_again(record: StudyRecord, directory: Path) -> SearchReport:
+    """Make a study's report from what is stored, the test set staying closed.
+
+    Args:
+        record: the study.
+        directory: its folder.
+
+    Returns:
+        A `StudyReport` where a winner has been tested; else what is known of the search so far.
+
+    Raises:
+        InputError: the study was not made by lstm-search, or its report.json cannot be read.
+    """
+    identity = record.attributes.get("identity")
+    if identity is None:
+        raise InputError(f"study {record.name!r} was not made by lstm-search")
+    stored = load_forecasts(directory)
+    if stored is not None and stored.trial < len(record.trials):
+        return study_report(record, _about_before(directory), stored)
+    best = record.best
+    return SearchReport(
+        study=record,
+        task=task_in_words(identity["data"]["targets"], identity["data"]["horizon"]),
+        metric=identity["training"]["metric"],
+        winner=None if best is None else winner_of(best),
+        ledger=ledger_of(record, None),
+        seconds={},
+        paths={"report": str(directory / "report.md"), "directory": str(directory)},
+        facts={
+            "seed": str(identity["study"]["seed"]),
+            "sampler and pruner": f"{identity['study']['sampler']}, {identity['study']['pruner']}",
+        },
+    )
+
+
+def _about_before(directory: Path) -> About:
+    """Read what the run that tested the winner wrote down."""
+    path = directory / REPORT
+    try:
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return About(
+            task=known["task"],
+            metric=known["metric"],
+            refit=Refit(**known["refit"]),
+            seconds={name: value for name, value in known["seconds"].items() if value is not None},
+            paths=known["paths"],
+            facts=known["facts"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({type(error).__name__}); `lstm-search run` with the study's file "
+            "writes it again, without opening the test set"
+        ) from None
+
+
+def winner_of(trial: TrialRecord) -> Winner:
+    """A complete trial as a report shows it."""
+    params = resolved_hyperparameters(trial.attributes).as_dict()
+    return Winner(trial.number, float("nan") if trial.value is None else trial.value, params)
+
+
+def ledger_of(record: StudyRecord, stored: StoredForecasts | None) -> Ledger:
+    """The openings of a study's test set; every model tested but that of `stored` is another's."""
+    openings = openings_of(record.attributes)
+    others = {(each.trial, each.seeds) for each in openings}
+    if stored is not None:
+        others -= {(stored.trial, (stored.seed,))}
+    return Ledger(openings, tuple(sorted(others)))
+
+
+def task_in_words(targets: Sequence[str], horizon: int) -> str:
+    """What is forecast, as a sentence without its full stop."""
+    steps = "next row" if horizon == 1 else f"next {horizon} rows"
+    return f"forecast the {steps} of {', '.join(targets)}"
+
+
+def no_winner(record: StudyRecord) -> str:
+    """Why a study without a complete trial has none, in one line."""
+    failed = [trial for trial in record.trials if trial.state == "failed"]
+    reason = f"; the last failure: {failed[-1].attributes.get('failure')}" if failed else ""
+    return (
+        f"study {record.name!r} has no complete trial to choose from "
+        f"({len(failed)} of {len(record.trials)} failed){reason}"
+    )

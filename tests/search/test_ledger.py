@@ -1,0 +1,152 @@
+"""The test ledger and the report command: when the test set is opened, and when it is not."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.refitting import file_hash
+from storage.database import open_storage
+from storage.ledger import Opening, openings_of
+from storage.records import find_study
+from tests.runs import Finished, Start, stored, wait_for
+
+PICTURES = ("forecasts", "history", "loss_curves")
+
+
+def openings(folder: Path) -> tuple[Opening, ...]:
+    return openings_of(stored(folder).attributes)
+
+
+@pytest.fixture
+def copied(finished: Finished, tmp_path: Path) -> Path:
+    """The folder of a finished study, to be changed at will."""
+    folder = tmp_path / "copied"
+    shutil.copytree(finished[0], folder)
+    return folder
+
+
+def call(command: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def run(command: list[str], folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return call(
+        command, "run", folder / "wave.toml", "--out", folder / "runs", "--workers", 1, *more
+    )
+
+
+def test_an_opening_says_when_which_model_by_which_command_and_on_which_targets(
+    finished: Finished,
+) -> None:
+    folder = finished[0]
+    (opening,) = openings(folder)
+    report = json.loads((folder / "runs" / "wave" / "report.json").read_text())
+    about = json.loads((folder / "runs" / "wave" / "model.json").read_text())
+    assert opening.trial == report["best"]["trial"]
+    assert opening.seeds == (about["seed"],)
+    assert opening.model == file_hash(folder / "runs" / "wave" / "model.keras")
+    assert opening.command == "lstm-search run"
+    assert opening.when.endswith("+00:00")
+    assert len(opening.targets) == 64
+    assert report["ledger"]["openings"][0]["model"] == opening.model
+    assert report["ledger"]["other_winners"] == []
+    assert "opened 1 time" in finished[1].stdout
+
+
+def test_the_ledger_is_written_before_the_figure_is_computed(
+    copied: Path, command: list[str]
+) -> None:
+    directory = copied / "runs" / "wave"
+    (directory / "forecasts.npz").unlink()
+    model = directory / "model.keras"
+    model.write_bytes(model.read_bytes()[:1000])  # it cannot be loaded, so that nothing is forecast
+    refit = json.loads((directory / "refit.json").read_text())
+    (directory / "refit.json").write_text(json.dumps({**refit, "model": file_hash(model)}))
+    assert run(command, copied).returncode == 3
+    assert not (directory / "forecasts.npz").exists()
+    assert len(openings(copied)) == 2
+
+
+def test_a_report_is_rendered_again_without_data_or_another_look_at_the_test_set(
+    copied: Path, command: list[str]
+) -> None:
+    directory = copied / "runs" / "wave"
+    before = json.loads((directory / "report.json").read_text())
+    (copied / "wave.csv").unlink()
+    (directory / "model.keras").unlink()
+    for path in [directory / "report.md", *(directory / "figures").iterdir()]:
+        path.unlink()
+    done = call(command, "report", "wave", "--out", copied / "runs")
+    assert done.returncode == 0, done.stderr
+    assert before["verdict"] in done.stdout.replace("\n", " ")
+    assert json.loads((directory / "report.json").read_text()) == before
+    assert before["verdict"] in (directory / "report.md").read_text()
+    assert all((directory / "figures" / f"{name}.png").exists() for name in PICTURES)
+    assert len(openings(copied)) == 1
+
+
+def test_figures_come_from_the_stored_forecasts(copied: Path, command: list[str]) -> None:
+    path = copied / "runs" / "wave" / "forecasts.npz"
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    np.savez(path, **{**arrays, "test": arrays["truth"]})
+    done = call(command, "report", "wave", "--out", copied / "runs", "--json")
+    assert json.loads(done.stdout)["test"]["mse"] == 0
+
+
+def test_a_second_winner_on_the_same_data_is_labelled_loudly(
+    copied: Path, command: list[str]
+) -> None:
+    first = openings(copied)[0]
+    known = {trial.number: trial for trial in stored(copied).trials}
+    other = next(t for n, t in known.items() if n != first.trial and t.state == "complete")
+    # As if the search had gone on and found a better one, whose weights are those of another trial.
+    study = find_study(open_storage(f"sqlite:///{copied / 'runs' / 'studies.db'}"), "wave")
+    study._storage.create_new_trial(study._study_id, _better(study, other.number))
+    done = run(command, copied, "--trials", "7")
+    assert done.returncode == 0, done.stderr
+    assert "CAUTION: NOT A FIRST LOOK" in done.stdout
+    assert "opened 2 times" in done.stdout.replace("\n", " ")
+    report = json.loads((copied / "runs" / "wave" / "report.json").read_text())
+    assert report["best"]["trial"] == 6
+    assert [each["trial"] for each in report["ledger"]["other_winners"]] == [first.trial]
+    assert "**CAUTION" in (copied / "runs" / "wave" / "report.md").read_text()
+
+
+def _better(study, number):
+    trial = study.get_trials()[number]
+    trial.value = 1e-6
+    return trial
+
+
+def test_a_search_that_goes_on_is_reported_without_test_figures(
+    tmp_path: Path, write_study: Callable[..., Path], start: Start, command: list[str]
+) -> None:
+    path = write_study(tmp_path, trials=3, epochs=200, pruner="none")
+    process = start("run", path, "--out", tmp_path / "runs", "--workers", 1)
+    database = tmp_path / "runs" / "studies.db"
+    wait_for(lambda: database.exists() or None, process)
+
+    def one_complete() -> bool | None:
+        done = call(command, "report", "wave", "--out", tmp_path / "runs", "--json")
+        report = json.loads(done.stdout) if done.returncode == 0 else {}
+        return True if report.get("best") else None
+
+    wait_for(one_complete, process)
+    process.kill()
+    report = json.loads((tmp_path / "runs" / "wave" / "report.json").read_text())
+    assert report["trials"]["complete"] >= 1
+    assert not {"test", "verdict", "baselines", "validation"} & set(report)
+    assert report["ledger"]["openings"] == []
+    page = (tmp_path / "runs" / "wave" / "report.md").read_text()
+    assert "so far" in page
+    assert "test set" not in page
+    assert (tmp_path / "runs" / "wave" / "figures" / "history.png").exists()
+    assert not (tmp_path / "runs" / "wave" / "figures" / "forecasts.png").exists()
