@@ -13,7 +13,9 @@ class Hyperparameters:
     `recurrent_dropout` on the state; both are shares of units. `l2` is the penalty on LSTM kernels.
     `output` "change" forecasts the difference from the last observed value, "level" the value itself.
     `skip` "linear" adds a linear path from the window to the forecast. `scaling` is "standard",
-    "min-max" or "none".
+    "min-max" or "none". `window_normalization` "standard" divides what is seen of each window by the
+    window's own deviations (and, with output "level", takes its means off), and undoes it in the
+    forecast.
     """
 
     timesteps: int
@@ -29,6 +31,7 @@ class Hyperparameters:
     output: str
     skip: str
     scaling: str
+    window_normalization: str = "none"
 
     @property
     def depth(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
 from objectives.scaling import Scaling
+
+_LEAST_VARIANCE = (
+    1e-5  # in scaled units, as in RevIN: a constant window must not be divided by zero
+)
 
 
 def build_network(
@@ -26,14 +31,20 @@ def build_network(
     horizon, targets). With output "change" the network sees the window less its last row and forecasts
     the change from there, so a shift of level between training and use cannot mislead it (NLinear, Zeng
     et al. 2023); the head's kernel starts at zero, so training starts from the last observed value.
-    The linear skip path, one kernel for each target, starts at zero too (after the highway of LSTNet,
-    Lai et al. 2018). `fast` allows the CPU's ways to compute an LSTM where they are exact; weights fit
-    either.
+    With window normalization "standard" what it sees is divided by the window's own deviations and its
+    forecast multiplied by them; with output "level" the window's means are what is taken off and added
+    (as in RevIN, Kim et al. 2022). The linear skip path, one kernel for each target, starts at zero too
+    (after the highway of LSTNet, Lai et al. 2018). `fast` allows the CPU's ways to compute an LSTM where
+    they are exact; weights fit either.
     """
     window = keras.Input((hyperparameters.timesteps, columns), name="window")
     change = hyperparameters.output == "change"
-    last_row = window[:, -1:, :]  # (batch, 1, columns)
-    seen = window - last_row if change else window
+    normal = hyperparameters.window_normalization == "standard"
+    base = _base(window, change=change, normal=normal)
+    seen = window if base is None else window - base
+    if normal:
+        deviation = _deviation(window)
+        seen = seen / deviation
     hidden = seen
     for layer, units in enumerate(hyperparameters.units, start=1):
         last = layer == hyperparameters.depth
@@ -53,9 +64,24 @@ def build_network(
             name="skip",
         )
         forecast = keras.layers.Add(name="with_skip")([forecast, skip(seen[:, :, :targets])])
-    if change:
-        forecast = forecast + last_row[:, :, :targets]
+    if normal:
+        forecast = forecast * deviation[:, :, :targets]
+    if base is not None:
+        forecast = forecast + base[:, :, :targets]
     return keras.Model(window, forecast, name="network")
+
+
+def _base(window: Any, *, change: bool, normal: bool) -> Any:
+    """What is taken off a window and added to its forecast: (batch, 1, columns), None for nothing."""
+    if change:
+        return window[:, -1:, :]
+    return keras.ops.mean(window, axis=1, keepdims=True) if normal else None
+
+
+def _deviation(window: Any) -> Any:
+    """Each column's deviation over the window, (batch, 1, columns); never zero."""
+    variance = keras.ops.var(window, axis=1, keepdims=True)
+    return keras.ops.sqrt(variance + _LEAST_VARIANCE)
 
 
 def _recurrent_layer(

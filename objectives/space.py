@@ -105,6 +105,7 @@ Activation = Literal["tanh", "relu"]
 Output = Literal["level", "change"]
 Skip = Literal["none", "linear"]
 ScalingKind = Literal["standard", "min-max", "none"]
+WindowNormalization = Literal["none", "standard"]
 
 
 class SearchSpace(Section):
@@ -130,6 +131,9 @@ class SearchSpace(Section):
     output: Output | Annotated[tuple[Output, ...], *_SomeChoices] = "change"
     skip: Skip | Annotated[tuple[Skip, ...], *_SomeChoices] = "linear"
     scaling: ScalingKind | Annotated[tuple[ScalingKind, ...], *_SomeChoices] = "standard"
+    window_normalization: (
+        WindowNormalization | Annotated[tuple[WindowNormalization, ...], *_SomeChoices]
+    ) = "none"
     units_per_layer: StrictBool = False
 
     @property

@@ -44,6 +44,7 @@ _MORE_SPACE: dict[str, tuple[Any, str]] = {
     "output": (("change", "level"), "forecast the change from the last value, or the value"),
     "skip": (("linear", "none"), "add a linear path from the window to the forecast, or not"),
     "scaling": (("standard", "min-max"), 'or "none"; fitted on training rows only'),
+    "window_normalization": (("none", "standard"), "divide each window by its own deviations"),
     "units_per_layer": (True, "draw a width for each layer"),
 }
 _STUDY: dict[str, tuple[Any, str]] = {

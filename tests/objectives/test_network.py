@@ -65,6 +65,25 @@ def test_a_shift_of_the_window_shifts_a_change_forecast(hyperparameters, window,
     np.testing.assert_allclose(after - before, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("output", ["change", "level"])
+def test_a_normalised_window_of_another_scale_and_level_is_forecast_alike(
+    hyperparameters, window, output
+):
+    network = trained(build(hyperparameters(output=output, window_normalization="standard")))
+    scale, shift = np.array([4.0, 9.0, 3.0]), np.array([3.0, -2.0, 10.0])
+    expected = forecast_of(network, window) * scale[:TARGETS] + shift[:TARGETS]
+    other = forecast_of(network, (window * scale + shift).astype(np.float32))
+    np.testing.assert_allclose(other, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("output", ["change", "level"])
+def test_a_constant_window_is_normalised_without_harm(hyperparameters, output):
+    wanted = hyperparameters(output=output, window_normalization="standard", skip="none")
+    constant = np.tile(np.array([3.0, -2.0, 10.0], np.float32), (5, 8, 1))
+    forecast = forecast_of(trained(build(wanted)), constant)
+    np.testing.assert_allclose(forecast, constant[:, :HORIZON, :TARGETS], atol=0.02)
+
+
 def test_a_shift_of_the_window_does_more_to_a_level_forecast(hyperparameters, window):
     network = trained(build(hyperparameters(output="level", skip="none")))
     change = forecast_of(network, window + 3) - forecast_of(network, window)
@@ -154,6 +173,8 @@ VARIANTS = {
     "dropout": {"dropout": 0.3, "units": (6, 4)},
     "recurrent": {"recurrent_dropout": 0.2, "dropout": 0.2, "l2": 0.1, "scaling": "min-max"},
     "bidirectional": {"bidirectional": True, "output": "level", "skip": "none"},
+    "normalised": {"window_normalization": "standard", "scaling": "min-max"},
+    "normalised_level": {"window_normalization": "standard", "output": "level", "dropout": 0.2},
     "unscaled": {"activation": "relu", "scaling": "none", "output": "level"},
 }
 
