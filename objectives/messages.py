@@ -139,8 +139,9 @@ class TrialOutcome:
 class RefitRequest:
     """The winner, to be retrained on train+validation; nothing is forecast.
 
-    `path` is the winner's learning rate and number of updates in each epoch up to its best;
-    `weights` are the winner's own, from training rows only. Both models are written to `directory`.
+    `path` is the winner's learning rate in each epoch up to its best, and the number of updates to make
+    at it; `weights` are the winner's own, from training rows only. Both models are written to
+    `directory`. `members` networks are retrained, the first from `seed`, and forecast together.
     """
 
     task: ForecastTask
@@ -149,11 +150,12 @@ class RefitRequest:
     path: LearningRatePath
     weights: tuple[NDArray[np.float32], ...]
     directory: Path
+    members: int = 1
 
 
 @dataclass(frozen=True)
 class RefitOutcome:
-    """How a refit went: `passes` counts how often its windows were seen."""
+    """How a refit went: each member saw the windows `passes` times, in `updates` updates."""
 
     passes: float
     updates: int
@@ -175,6 +177,10 @@ class ForecastRequest:
 
 @dataclass(frozen=True, eq=False)
 class ForecastOutcome:
-    """What a saved model forecast: (windows, horizon, targets) in the data's units."""
+    """What a saved model forecast: (windows, horizon, targets) in the data's units.
+
+    `quantiles` (windows, horizon, targets, quantiles) are there if the model gives them.
+    """
 
     forecast: NDArray[np.float64]
+    quantiles: NDArray[np.float64] | None = None

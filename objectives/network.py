@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
 from objectives.scaling import Scaling
+from objectives.settings import MEDIAN, Quantiles
 
+Weights = Sequence[NDArray[np.float32]]
 _LEAST_VARIANCE = (
     1e-5  # in scaled units, as in RevIN: a constant window must not be divided by zero
 )
@@ -22,20 +24,21 @@ def build_network(
     columns: int,
     targets: int,
     horizon: int,
+    quantiles: Quantiles = (),
     *,
     fast: bool,
 ) -> keras.Model:
     """Build the network that maps a scaled window to a scaled forecast.
 
     The input is (batch, timesteps, columns) with the targets in the first columns, the output (batch,
-    horizon, targets). With output "change" the network sees the window less its last row and forecasts
-    the change from there, so a shift of level between training and use cannot mislead it (NLinear, Zeng
-    et al. 2023); the head's kernel starts at zero, so training starts from the last observed value.
-    With window normalization "standard" what it sees is divided by the window's own deviations and its
-    forecast multiplied by them; with output "level" the window's means are what is taken off and added
-    (as in RevIN, Kim et al. 2022). The linear skip path, one kernel for each target, starts at zero too
-    (after the highway of LSTNet, Lai et al. 2018). `fast` allows the CPU's ways to compute an LSTM where
-    they are exact; weights fit either.
+    horizon, targets), or with `quantiles` (batch, horizon, targets, quantiles). With output "change" the
+    network sees the window less its last row and forecasts the change from there, so a shift of level
+    between training and use cannot mislead it (NLinear, Zeng et al. 2023); the head's kernel starts at
+    zero, so training starts from the last observed value. With window normalization "standard" what it
+    sees is divided by the window's own deviations and its forecast multiplied by them; with output
+    "level" the window's means are what is taken off and added (as in RevIN, Kim et al. 2022). The linear
+    skip path, one kernel for each target, starts at zero too (after the highway of LSTNet, Lai et al.
+    2018). `fast` allows the CPU's ways to compute an LSTM where they are exact; weights fit either.
     """
     window = keras.Input((hyperparameters.timesteps, columns), name="window")
     change = hyperparameters.output == "change"
@@ -64,11 +67,37 @@ def build_network(
             name="skip",
         )
         forecast = keras.layers.Add(name="with_skip")([forecast, skip(seen[:, :, :targets])])
+    if quantiles:
+        forecast = _spread(forecast, hidden, quantiles)
     if normal:
-        forecast = forecast * deviation[:, :, :targets]
+        forecast = forecast * _like(forecast, deviation[:, :, :targets])
     if base is not None:
-        forecast = forecast + base[:, :, :targets]
+        forecast = forecast + _like(forecast, base[:, :, :targets])
     return keras.Model(window, forecast, name="network")
+
+
+def _like(forecast: Any, factor: Any) -> Any:
+    """A factor or summand (batch, 1, targets) with the axes of the forecast."""
+    return factor if len(forecast.shape) == 3 else keras.ops.expand_dims(factor, -1)
+
+
+def _spread(median: Any, hidden: Any, quantiles: Quantiles) -> Any:
+    """Quantiles (batch, horizon, targets, quantiles) around a median (batch, horizon, targets).
+
+    Each lies above the one before by a softplus, so that they cannot cross. Sorting free outputs would
+    do that as well, but would part the median from the paths that it has without quantiles.
+    """
+    _, horizon, targets = median.shape
+    gaps = len(quantiles) - 1
+    found = keras.layers.Dense(horizon * targets * gaps, activation="softplus", name="gaps")(hidden)
+    found = keras.layers.Reshape((horizon, targets, gaps), name="gap_steps")(found)
+    middle = quantiles.index(MEDIAN)
+    ordered = [keras.ops.expand_dims(median, -1)]
+    for gap in reversed(range(middle)):
+        ordered.insert(0, ordered[0] - found[..., gap : gap + 1])
+    for gap in range(middle, gaps):
+        ordered.append(ordered[-1] + found[..., gap : gap + 1])
+    return keras.layers.Concatenate(name="quantiles")(ordered)
 
 
 def _base(window: Any, *, change: bool, normal: bool) -> Any:
@@ -107,26 +136,41 @@ def _recurrent_layer(
 
 def build_deployable(
     hyperparameters: Hyperparameters,
-    weights: Sequence[NDArray[np.float32]],
+    members: Sequence[Weights],
     scaling: Scaling,
     targets: int,
     horizon: int,
+    quantiles: Quantiles = (),
 ) -> keras.Model:
     """Build a model of plain Keras layers from raw windows to raw forecasts, scaling inside.
 
-    `weights` are those of `build_network` in order. The input `window` is (batch, timesteps, columns)
-    and the output (batch, horizon, targets), both in the data's units. Rescaling layers rather than
-    Normalization ones carry the scaling: the constants of the latter break an ONNX export.
+    `members` are weights of `build_network` in order, one or several, whose mean is the forecast. The
+    input `window` is (batch, timesteps, columns) and the output (batch, horizon, targets), both in the
+    data's units; with `quantiles` there are two outputs, "quantiles" (batch, horizon, targets,
+    quantiles) and the median as "forecast". Rescaling layers rather than Normalization ones carry the
+    scaling: the constants of the latter break an ONNX export.
     """
     columns = len(scaling.center)
     # Dropout is off when a model predicts; without it no random state is saved.
     still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0)
-    network = build_network(still, columns, targets, horizon, fast=False)
-    network.set_weights(weights)
+    networks = []
+    for number, weights in enumerate(members, start=1):
+        network = build_network(still, columns, targets, horizon, quantiles, fast=False)
+        network.set_weights(weights)
+        network.name = f"network_{number}" if len(members) > 1 else "network"
+        networks.append(network)
     window = keras.Input((hyperparameters.timesteps, columns), name="window")
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(window)
     scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
-    restored = keras.layers.Rescaling(
-        scaling.scale[:targets].tolist(), offset=scaling.center[:targets].tolist(), name="forecast"
-    )(network(scaled))
-    return keras.Model(window, restored, name="forecaster")
+    found = [network(scaled) for network in networks]
+    mean = found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
+    scale, center = scaling.scale[:targets], scaling.center[:targets]
+    if not quantiles:
+        restore = keras.layers.Rescaling(scale.tolist(), offset=center.tolist(), name="forecast")
+        return keras.Model(window, restore(mean), name="forecaster")
+    restore = keras.layers.Rescaling(
+        scale[:, None].tolist(), offset=center[:, None].tolist(), name="restored"
+    )
+    restored = restore(mean)
+    outputs = {"forecast": restored[..., quantiles.index(MEDIAN)], "quantiles": restored}
+    return keras.Model(window, outputs, name="forecaster")

@@ -20,9 +20,15 @@ class Scaling:
         return ((rows - self.center) / self.scale).astype(np.float32)
 
     def invert(self, forecast: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Bring a scaled forecast (windows, horizon, targets) back to the data's units."""
-        targets = forecast.shape[-1]
-        return forecast.astype(np.float64) * self.scale[:targets] + self.center[:targets]
+        """Bring a scaled forecast (windows, horizon, targets) back to the data's units.
+
+        It may have further axes after these.
+        """
+        targets, further = forecast.shape[2], forecast.ndim - 3
+        scale, center = (
+            part[:targets].reshape(-1, *(1,) * further) for part in (self.scale, self.center)
+        )
+        return forecast.astype(np.float64) * scale + center
 
 
 def fit_scaling(kind: str, rows: NDArray[np.float64]) -> Scaling:

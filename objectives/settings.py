@@ -11,6 +11,8 @@ Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 Rows = Annotated[Integer, Field(ge=1)]
+Quantiles = tuple[Share, ...]
+MEDIAN = 0.5
 
 
 class Section(BaseModel):
@@ -103,8 +105,10 @@ class TrainingSettings(Section):
     """How every trial trains.
 
     `epochs` is the most a trial may train for and `patience` the number of epochs without a better
-    validation `metric` after which it stops. `loss` is what the optimiser minimises. `optimizer` is used
-    where the search space names none. `clip_norm` bounds the gradient's global norm (None for no bound).
+    validation `metric` after which it stops. `loss` is what the optimiser minimises: with "quantile" the
+    pinball loss of all `quantiles` (Koenker & Bassett 1978), the median of which is the forecast and
+    what is judged; other losses make no use of them. `optimizer` is used where the search space names
+    none. `clip_norm` bounds the gradient's global norm (None for no bound).
     `weight_average` is the decay of a running mean of the weights over updates, which is what is judged,
     kept and forecast with (Polyak & Juditsky 1992); None for the weights as they are.
     `schedule` moves the learning rate from epoch to epoch: "constant"; "plateau" multiplies it by
@@ -114,7 +118,8 @@ class TrainingSettings(Section):
 
     epochs: Annotated[Integer, Field(ge=1)] = 30
     patience: Annotated[Integer, Field(ge=1)] = 6
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
+    quantiles: Annotated[Quantiles, Field(min_length=2)] = (0.1, 0.5, 0.9)
     metric: Metric = "mse"
     optimizer: Optimizer = "adam"
     clip_norm: Annotated[Number, Field(gt=0)] | None = 1.0
@@ -122,3 +127,29 @@ class TrainingSettings(Section):
     schedule: Literal["constant", "plateau", "cosine", "exponential"] = "plateau"
     schedule_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     schedule_patience: Annotated[Integer, Field(ge=1)] = 2
+
+    @model_validator(mode="after")
+    def _quantiles_in_order(self) -> "TrainingSettings":
+        given = list(self.quantiles)
+        if given != sorted(set(given)) or MEDIAN not in given:
+            raise ValueError(
+                f"quantiles must rise and hold 0.5, which is the forecast. Received: {given}"
+            )
+        return self
+
+    @property
+    def forecast_quantiles(self) -> Quantiles:
+        """The quantiles that a network gives, none where it gives the forecast alone."""
+        return self.quantiles if self.loss == "quantile" else ()
+
+
+class FinalSettings(Section):
+    """How the winner is trained on train+validation.
+
+    `members` networks are trained from different seeds, and the mean of their forecasts is the model's.
+    `updates` says for how long: "same-updates" makes as many updates as the winner made up to its best
+    epoch, "same-epochs" as many passes through the data, which are more by then.
+    """
+
+    members: Annotated[Integer, Field(ge=1)] = 1
+    updates: Literal["same-updates", "same-epochs"] = "same-updates"

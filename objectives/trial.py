@@ -5,7 +5,7 @@ Importing this module imports TensorFlow; the forkserver does so once, for every
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,13 @@ from objectives.network import build_deployable, build_network
 from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
 from objectives.split import validation_hash
-from objectives.training import Training, Windows, replay, train
+from objectives.training import Training, Weights, Windows, replay, train
 from objectives.window_trainer import WindowTrainer
 from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
+
+_FOLDS, _MEMBERS = 1, 2  # what further seeds are derived for
 
 
 def prepare_device(compute: Compute) -> None:
@@ -121,7 +123,8 @@ def _train_fold(
     training_targets = task.load_rows()[last.first : last.end, : task.targets]
     deviation = fit_scaling("standard", training_targets).scale
     loaded = time.perf_counter()
-    seed = request.seed if fold.train is last else _seed_of_fold(request.seed, number)
+    # Other seeds in earlier folds, so that the mean over folds is one over seeds too.
+    seed = request.seed if fold.train is last else _derived_seed(request.seed, _FOLDS, number)
     trainer = _trainer(task, request.hyperparameters, rows, seed)
     built = time.perf_counter()
     trainer.trace()
@@ -149,9 +152,8 @@ def _train_fold(
     )
 
 
-def _seed_of_fold(seed: int, number: int) -> int:
-    """Another seed for each earlier fold, so that the mean over folds is one over seeds too."""
-    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+def _derived_seed(seed: int, purpose: int, number: int) -> int:
+    return int(np.random.SeedSequence((seed, purpose, number)).generate_state(1)[0])
 
 
 def refit(request: RefitRequest) -> RefitOutcome:
@@ -160,14 +162,18 @@ def refit(request: RefitRequest) -> RefitOutcome:
     before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train)
     train_only = _trainer(task, hyperparameters, rows, request.seed)
     train_only.network.set_weights(request.weights)
-    _save(request, train_only, before, "model_train_only.keras")
+    _save(request, [request.weights], before, "model_train_only.keras")
     started = time.perf_counter()
     more = task.split.train_and_validation()
     after, rows = scaled_rows(task, hyperparameters.scaling, more)
-    refitted = _trainer(task, hyperparameters, rows, request.seed)
-    passes = replay(refitted, more.origins, request.path)
+    members: list[Weights] = []
+    for number in range(1, request.members + 1):
+        seed = request.seed if number == 1 else _derived_seed(request.seed, _MEMBERS, number)
+        trainer = _trainer(task, hyperparameters, rows, seed)
+        passes = replay(trainer, more.origins, request.path)
+        members.append(tuple(trainer.network.get_weights()))
     seconds = time.perf_counter() - started
-    _save(request, refitted, after, "model.keras")
+    _save(request, members, after, "model.keras")
     updates = sum(updates for _, updates in request.path)
     return RefitOutcome(passes, updates, seconds)
 
@@ -178,14 +184,15 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
     timesteps = model.input_shape[1]
     rows = np.load(request.rows, mmap_mode="r", allow_pickle=False)
     predict = tf.function(lambda windows: model(windows, training=False), reduce_retracing=True)
-    parts = []
+    parts: list[dict[str, NDArray[np.float64]]] = []
     for start in range(0, len(request.origins), _WINDOWS_AT_ONCE):
         origins = request.origins[start : start + _WINDOWS_AT_ONCE]
         windows = input_windows(rows, origins, timesteps).astype(np.float32)
         found = predict(windows)
-        forecast = found["forecast"] if isinstance(found, dict) else found
-        parts.append(forecast.numpy().astype(np.float64))
-    return ForecastOutcome(np.concatenate(parts))
+        named = found if isinstance(found, dict) else {"forecast": found}
+        parts.append({name: value.numpy().astype(np.float64) for name, value in named.items()})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return ForecastOutcome(joined["forecast"], joined.get("quantiles"))
 
 
 def _trainer(
@@ -196,7 +203,12 @@ def _trainer(
 ) -> WindowTrainer:
     keras.utils.set_random_seed(seed % 2**32)
     network = build_network(
-        hyperparameters, rows.shape[1], task.targets, task.split.horizon, fast=_on_cpu()
+        hyperparameters,
+        rows.shape[1],
+        task.targets,
+        task.split.horizon,
+        task.training.forecast_quantiles,
+        fast=_on_cpu(),
     )
     return WindowTrainer(network, rows, hyperparameters, task.training, seed)
 
@@ -205,14 +217,15 @@ def _on_cpu() -> bool:
     return not tf.config.get_visible_devices("GPU")
 
 
-def _save(request: RefitRequest, trainer: WindowTrainer, scaling: Scaling, name: str) -> Path:
+def _save(request: RefitRequest, members: Sequence[Weights], scaling: Scaling, name: str) -> Path:
     """Write a deployable model under a temporary name, then give it its own."""
     model = build_deployable(
         request.hyperparameters,
-        trainer.network.get_weights(),
+        members,
         scaling,
         request.task.targets,
         request.task.split.horizon,
+        request.task.training.forecast_quantiles,
     )
     path = request.directory / name
     unfinished = path.with_name(f"unfinished_{name}")

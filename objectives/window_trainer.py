@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from objectives.checkpoint import TrainerState
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import DivergedError
-from objectives.settings import TrainingSettings
+from objectives.settings import MEDIAN, Quantiles, TrainingSettings
 
 _EVALUATION_CELLS = 32_000_000  # 128 MB of float32 for one layer's states, however many windows
 _STATES = 8  # what a fused layer keeps of each unit and step, with its own inputs
@@ -27,11 +27,12 @@ class WindowTrainer:
     `compile_seconds` is by how much the first update took longer than the next ones, None before it.
 
     Args:
-        network: maps (batch, timesteps, columns) to (batch, horizon, targets), both scaled.
+        network: maps (batch, timesteps, columns) to (batch, horizon, targets), both scaled; with
+            quantiles to (batch, horizon, targets, quantiles).
         rows: (rows, columns) float32, scaled, targets first; used where they are if they are aligned,
             as rows mapped from a file are, so that several processes share them.
         hyperparameters: `batch_size`, `learning_rate` and `optimizer` are read.
-        settings: loss, clipping and averaging.
+        settings: loss, quantiles, clipping and averaging.
         seed: of the order of windows.
     """
 
@@ -46,10 +47,11 @@ class WindowTrainer:
         self.network = network
         self._rows = _as_tensor(rows)
         self._timesteps = hyperparameters.timesteps
-        _, self._horizon, self._targets = network.output_shape
+        self._horizon, self._targets = network.output_shape[1:3]
+        self._quantiles = settings.forecast_quantiles
         self._batch_size = hyperparameters.batch_size
         self.first_learning_rate = hyperparameters.learning_rate
-        self._loss = _LOSSES[settings.loss]
+        self._loss = _pinball(self._quantiles) if self._quantiles else _LOSSES[settings.loss]
         self._optimizer = _optimizer(hyperparameters, settings)
         self._optimizer.build(network.trainable_variables)
         self._generator = np.random.default_rng(seed)
@@ -177,7 +179,7 @@ class WindowTrainer:
                 variable.assign(average)
 
     def forecast(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scaled forecasts (windows, horizon, targets)."""
+        """What the network gives, scaled: (windows, horizon, targets), with quantiles one axis more."""
         parts = [
             self.network(
                 self._inputs(tf.constant(origins[start : start + self._chunk])), training=False
@@ -211,13 +213,15 @@ class WindowTrainer:
         """One update on the first `present` windows of a batch; their mean loss without penalties."""
         variables = self.network.trainable_variables
         inputs, aims = self._inputs(origins), self._aims(origins)
+        if self._quantiles:
+            aims = aims[..., None]
         counted = tf.sequence_mask(present, self._batch_size, tf.float32)  # (batch,)
         weights = counted / tf.cast(present, tf.float32)
         with tf.GradientTape() as tape:
-            losses = self._loss(
-                self.network(inputs, training=True) - aims
-            )  # (batch, horizon, targets)
-            loss = tf.reduce_sum(weights * tf.reduce_mean(losses, axis=(1, 2)))
+            # (batch, horizon, targets) or with quantiles (batch, horizon, targets, quantiles)
+            losses = self._loss(self.network(inputs, training=True) - aims)
+            cells = tuple(range(1, len(losses.shape)))
+            loss = tf.reduce_sum(weights * tf.reduce_mean(losses, axis=cells))
             penalties = self.network.losses
             objective = tf.add_n([loss, *penalties]) if penalties else loss
         gradients = tape.gradient(objective, [variable.value for variable in variables])
@@ -237,7 +241,9 @@ class WindowTrainer:
     def _sum_errors(self, origins: Any, unit: Any) -> tuple[Any, Any]:
         def step(start: Any, squared: Any, absolute: Any) -> tuple[Any, Any, Any]:
             part = origins[start : start + self._chunk]
-            error = (self.network(self._inputs(part), training=False) - self._aims(part)) * unit
+            found = self.network(self._inputs(part), training=False)
+            median = found[..., self._quantiles.index(MEDIAN)] if self._quantiles else found
+            error = (median - self._aims(part)) * unit
             return (
                 start + self._chunk,
                 squared + tf.cast(tf.reduce_sum(error**2), tf.float64),
@@ -261,6 +267,12 @@ def _as_tensor(rows: NDArray[np.float32]) -> Any:
 def _huber(error: Any) -> Any:
     size = tf.abs(error)
     return tf.where(size <= 1.0, 0.5 * size**2, size - 0.5)
+
+
+def _pinball(quantiles: Quantiles) -> Callable[[Any], Any]:
+    """The loss of errors (batch, horizon, targets, quantiles), forecast less truth."""
+    levels = tf.constant(quantiles, tf.float32)
+    return lambda error: tf.maximum((1.0 - levels) * error, -levels * error)
 
 
 _LOSSES: dict[str, Callable[[Any], Any]] = {"mse": tf.square, "mae": tf.abs, "huber": _huber}

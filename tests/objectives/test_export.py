@@ -44,7 +44,7 @@ def save_forecaster(path: Path, **changes: object) -> None:
     network = build_network(hyperparameters, COLUMNS, TARGETS, HORIZON, fast=False)
     weights = [generator.normal(0, 0.4, w.shape).astype("float32") for w in network.get_weights()]
     scaling = Scaling(np.array([100.0, -5.0, 0.0]), np.array([10.0, 2.0, 1.0]))
-    build_deployable(hyperparameters, weights, scaling, TARGETS, HORIZON).save(path)
+    build_deployable(hyperparameters, [weights], scaling, TARGETS, HORIZON).save(path)
 
 
 def save_quantiles(path: Path) -> None:

@@ -198,7 +198,7 @@ def deployed(hyperparameters, raw, tmp_path_factory):
     for name, changes in VARIANTS.items():
         wanted = hyperparameters(**changes)
         network, scaling = trained(build(wanted, True)), fit_scaling(wanted.scaling, raw)
-        model = build_deployable(wanted, network.get_weights(), scaling, TARGETS, HORIZON)
+        model = build_deployable(wanted, [network.get_weights()], scaling, TARGETS, HORIZON)
         model.save(folder / f"{name}.keras")
         models[name] = model
         scaled = np.stack([scaling.apply(window) for window in raw_windows(raw)])
@@ -262,4 +262,4 @@ def test_weights_of_another_network_are_refused(hyperparameters, raw):
     weights = build(hyperparameters(units=(4,))).get_weights()
     wider = replace(hyperparameters(), units=(5,))
     with pytest.raises(ValueError, match="shape"):
-        build_deployable(wider, weights, fit_scaling("none", raw), TARGETS, HORIZON)
+        build_deployable(wider, [weights], fit_scaling("none", raw), TARGETS, HORIZON)
