@@ -15,9 +15,11 @@ from objectives.messages import (
     Compute,
     Epoch,
     ForecastTask,
+    LearningRatePath,
     TrialOutcome,
     TrialRequest,
 )
+from objectives.settings import FinalSettings
 from objectives.space import SearchSpace, draw
 from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
 
@@ -111,6 +113,16 @@ def recorded_path(attributes: Any) -> tuple[tuple[float, int], ...]:
     """The learning rate and updates of each epoch up to the best, from a trial's attributes."""
     rates = attributes["curves"]["learning_rate"][: attributes["best_epoch"]]
     return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
+
+
+def replayed_path(
+    path: LearningRatePath, final: FinalSettings, windows: int, batch_size: int
+) -> LearningRatePath:
+    """A recorded path as it is replayed on so many windows, whole passes with "same-epochs"."""
+    if final.updates == "same-updates":
+        return path
+    a_pass = math.ceil(windows / batch_size)
+    return tuple((rate, a_pass) for rate, _ in path)
 
 
 def resolved_hyperparameters(attributes: Any) -> Hyperparameters:

@@ -13,6 +13,7 @@ from objectives.baselines import fit_ridge, persistence, refit_ridge, seasonal_n
 from objectives.messages import ForecastTask
 from objectives.metrics import yardstick
 from objectives.objective import resolved_hyperparameters
+from objectives.settings import FinalSettings
 from objectives.split import Part, target_hash
 from objectives.windows import target_windows
 from reports.contents import Refit, StudyReport
@@ -27,10 +28,10 @@ from storage.address import redacted
 from storage.ledger import Opening, record_opening, utc_now
 from storage.records import StudyRecord, TrialRecord
 
-REFIT_RULE = (
-    "as many optimiser updates as the winner made up to its best epoch, "
-    "at the learning rates it had then"
-)
+_RULES = {
+    "same-updates": "as many optimiser updates as the winner made up to its best epoch",
+    "same-epochs": "as many passes through the data as the winner made up to its best epoch",
+}
 
 
 def judge_winner(
@@ -54,12 +55,13 @@ def judge_winner(
     trial = found.get_trials(deepcopy=False)[refitted.trial]
     naive = naive_forecasts(preparation, resolved_hyperparameters(trial.user_attrs).timesteps)
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
-    validation = forecast_with(train_only, task.rows, split.validation.origins)
+    validation = forecast_with(train_only, task.rows, split.validation.origins).forecast
     targets = target_hash(split.test, split.horizon)
     record_opening(
         found,
         Opening(utc_now(), refitted.trial, (refitted.seed,), refitted.model, command, targets),
     )
+    test = forecast_with(model, task.rows, split.test.origins)
     training = dataset.values[split.train.first : split.train.end, : len(dataset.targets)]
     stored = StoredForecasts(
         *tested,
@@ -68,13 +70,20 @@ def judge_winner(
         validation_truth=_truth(preparation, split.validation),
         validation=validation,
         truth=_truth(preparation, split.test),
-        test=forecast_with(model, task.rows, split.test.origins),
-        train_only=forecast_with(train_only, task.rows, split.test.origins),
+        test=test.forecast,
+        test_quantiles=test.quantiles,
+        train_only=forecast_with(train_only, task.rows, split.test.origins).forecast,
         naive=naive,
         measure=yardstick(training, preparation.season),
     )
     save_forecasts(study.directory, stored)
     return stored
+
+
+def refit_rule(final: FinalSettings) -> str:
+    """How the winner was retrained, in words."""
+    rule = f"{_RULES[final.updates]}, at the learning rates it had then"
+    return rule if final.members == 1 else f"{rule}; the mean of {final.members} seeds"
 
 
 def make_report(
@@ -90,7 +99,7 @@ def make_report(
     about = About(
         task=task_in_words(preparation.dataset.targets, study.data.horizon),
         metric=study.training.metric,
-        refit=Refit(REFIT_RULE, refitted.passes, refitted.updates, refitted.seconds),
+        refit=Refit(refit_rule(study.final), refitted.passes, refitted.updates, refitted.seconds),
         seconds={
             "search": _seconds_searched(record),
             "refit": refitted.seconds,

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from objectives.messages import (
     Compute,
+    ForecastOutcome,
     ForecastRequest,
     ForecastTask,
     RefitOutcome,
     RefitRequest,
     TrialRequest,
 )
-from objectives.objective import recorded_path, resolved_hyperparameters
+from objectives.objective import recorded_path, replayed_path, resolved_hyperparameters
 from objectives.trial_process import run_in_process
 from reports.files import write_text_atomically
 from search.study import Study
@@ -71,13 +72,17 @@ def refit_winner(
         winner.attributes["seed"],
     ):
         return saved
+    hyperparameters = resolved_hyperparameters(winner.attributes)
+    windows = len(task.split.train_and_validation().origins)
+    path = recorded_path(winner.attributes)
     request = RefitRequest(
         task=task,
-        hyperparameters=resolved_hyperparameters(winner.attributes),
+        hyperparameters=hyperparameters,
         seed=winner.attributes["seed"],
-        path=recorded_path(winner.attributes),
+        path=replayed_path(path, study.final, windows, hyperparameters.batch_size),
         weights=kept() or _train_again(task, winner, compute),
         directory=study.directory.resolve(),
+        members=study.final.members,
     )
     outcome: RefitOutcome = in_worker(request, compute)
     model = file_hash(study.directory / MODEL)
@@ -86,11 +91,10 @@ def refit_winner(
     return refitted
 
 
-def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> NDArray[np.float64]:
+def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> ForecastOutcome:
     """Forecast with a saved model in a process of its own; see `ForecastRequest`."""
-    outcome = in_worker(ForecastRequest(model.resolve(), rows, origins), Compute())
-    forecast: NDArray[np.float64] = outcome.forecast
-    return forecast
+    outcome: ForecastOutcome = in_worker(ForecastRequest(model.resolve(), rows, origins), Compute())
+    return outcome
 
 
 def load_refit(directory: Path) -> Refitted | None:

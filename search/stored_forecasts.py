@@ -26,7 +26,8 @@ class StoredForecasts:
     """Forecasts of one winner and the naive ones, in the data's units, (windows, horizon, targets) each.
 
     `trial`, `seed` and `model` (SHA-256 of the refitted model's file) say whose they are. `validation`
-    and `train_only` come from the winner as the search saw it, `test` from the refitted model. `times`
+    and `train_only` come from the winner as the search saw it, `test` from the refitted model, as do the
+    `test_quantiles` (windows, horizon, targets, quantiles) of one that gives them. `times`
     label the first target of each test window; `measure` comes from the training rows.
     """
 
@@ -42,6 +43,7 @@ class StoredForecasts:
     train_only: NDArray[np.float64]
     naive: Mapping[str, NDArray[np.float64]]
     measure: Yardstick
+    test_quantiles: NDArray[np.float64] | None = None
 
 
 def save_forecasts(directory: Path, stored: StoredForecasts) -> None:
@@ -59,6 +61,7 @@ def save_forecasts(directory: Path, stored: StoredForecasts) -> None:
             truth=stored.truth,
             test=stored.test,
             train_only=stored.train_only,
+            **({} if stored.test_quantiles is None else {"test_quantiles": stored.test_quantiles}),
             deviation=stored.measure.deviation,
             seasonal_error=stored.measure.seasonal_error,
             **{f"{_NAIVE}{name}": forecast for name, forecast in stored.naive.items()},
@@ -84,6 +87,7 @@ def load_forecasts(directory: Path) -> StoredForecasts | None:
                 train_only=saved["train_only"],
                 naive=naive,
                 measure=Yardstick(saved["deviation"], saved["seasonal_error"]),
+                test_quantiles=saved.get("test_quantiles"),
             )
     except _UNUSABLE:
         return None

@@ -14,6 +14,7 @@ from objectives.errors import InputError
 from objectives.pruning import PrunerName
 from objectives.settings import (
     DataSettings,
+    FinalSettings,
     Integer,
     Number,
     Section,
@@ -83,6 +84,7 @@ class Study(Section):
     space: SearchSpace = SearchSpace()
     study: StudySettings = StudySettings()
     training: TrainingSettings = TrainingSettings()
+    final: FinalSettings = FinalSettings()
     output: OutputSettings = OutputSettings()
 
     @model_validator(mode="after")

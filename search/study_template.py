@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from objectives.pruning import PrunerName
-from objectives.settings import TrainingSettings
+from objectives.settings import FinalSettings, TrainingSettings
 from objectives.space import RealRange, SearchSpace, WholeRange
 from search.study import OutputSettings, SamplerName, StudySettings
 from search.survey import Survey
@@ -67,7 +67,8 @@ _STUDY: dict[str, tuple[Any, str]] = {
 _TRAINING = {
     "epochs": "at most",
     "patience": "epochs without a better validation metric before a trial stops",
-    "loss": 'what training minimises; or "mae", "huber"',
+    "loss": 'what training minimises; or "mae", "huber", "quantile"',
+    "quantiles": 'of the forecast, with loss = "quantile"',
     "metric": 'what trials are judged by; or "mae", "rmse"',
     "optimizer": 'or "adamw", "rmsprop", "sgd"',
     "clip_norm": "bound of the gradient's norm",
@@ -75,6 +76,10 @@ _TRAINING = {
     "schedule": 'of the learning rate; or "constant", "cosine", "exponential"',
     "schedule_factor": '"plateau" multiplies the rate by this',
     "schedule_patience": "after so many epochs without a better metric",
+}
+_FINAL = {
+    "members": "networks trained on train+validation, each from its own seed: their mean forecasts",
+    "updates": 'as many as the winner made; or "same-epochs": as many passes',
 }
 
 
@@ -106,6 +111,7 @@ def study_text(seen: Survey, plan: Plan) -> str:
         "space": _space(plan),
         "study": _study(plan),
         "training": _training(),
+        "final": [unused(key, value, _FINAL[key]) for key, value in FinalSettings()],
         "output": [
             unused("directory", OutputSettings().directory, "a folder for each study in it"),
             unused("artifacts", "runs/artifacts", "the trials' weights; or s3://bucket/prefix"),
