@@ -320,6 +320,31 @@ def delete(
     _exit_with(carry_out)
 
 
+@app.command(epilog="Example: `lstm-search serve runs/power/bundle --workers 2`")
+def serve(
+    bundle: Annotated[Path, typer.Argument(help="Folder or archive that `export` made.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 8080,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+    body_limit: Annotated[
+        int, typer.Option(help="MiB that a request may have.", min=1, max=1024)
+    ] = 16,
+    access_log: Annotated[
+        bool, typer.Option("--access-log/--no-access-log", help="Log every request.")
+    ] = True,
+) -> None:
+    """Answer requests for forecasts over HTTP; SIGHUP or changed files bring the new bundle in."""
+
+    def carry_out() -> int:
+        from search.commands import serve as command  # noqa: PLC0415
+        from search.serving.settings import Serving  # noqa: PLC0415
+
+        settings = Serving(bundle, host, port, workers, body_limit * 2**20, access_log)
+        return command.execute(settings)
+
+    _exit_with(carry_out)
+
+
 storage_app = typer.Typer(help="Look after a database of studies.", no_args_is_help=True)
 app.add_typer(storage_app, name="storage")
 UrlArgument = Annotated[

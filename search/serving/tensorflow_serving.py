@@ -1,0 +1,99 @@
+"""The REST interface of TensorFlow Serving."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.bundle import Bundle
+from reports.bundle.metadata import Tensor
+from search.serving.errors import RequestError
+from search.serving.windows import as_numbers, run, shown
+
+_SIGNATURE = "serving_default"
+
+
+def status(bundle: Bundle) -> dict[str, Any]:
+    """What `GET /v1/models/NAME` answers."""
+    state = {
+        "version": str(bundle.metadata.version),
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
+    return {"model_version_status": [state]}
+
+
+def about_model(bundle: Bundle) -> dict[str, Any]:
+    """What `GET /v1/models/NAME/metadata` answers."""
+    about = bundle.metadata
+    signature = {
+        "inputs": {about.input.name: _tensor(about.input)},
+        "outputs": {output.name: _tensor(output) for output in about.outputs},
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": about.name, "signature_name": "", "version": str(about.version)},
+        "metadata": {"signature_def": {"signature_def": {_SIGNATURE: signature}}},
+    }
+
+
+def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Answer `POST /v1/models/NAME:predict`; gives the answer and how many windows it took.
+
+    "instances" is a list of windows, or of objects that name the input; "inputs" is the same as a batch.
+    Where the model has one output, the answer holds its values alone, else objects by name.
+
+    Raises:
+        RequestError, reports.bundle.BundleError: the request cannot be answered.
+    """
+    if asked.get("signature_name", _SIGNATURE) not in (_SIGNATURE, ""):
+        received = shown(asked["signature_name"])
+        raise RequestError(f"signature_name: expected {_SIGNATURE!r}. Received: {received}")
+    if ("instances" in asked) == ("inputs" in asked):
+        raise RequestError('expected either "instances" or "inputs"')
+    name = bundle.metadata.input.name
+    if "instances" in asked:
+        windows = _windows_in_rows(asked["instances"], name)
+        return {"predictions": _in_rows(run(bundle, windows))}, len(windows)
+    windows = _windows_in_columns(asked["inputs"], name)
+    found = run(bundle, windows)
+    return {"outputs": found if len(found) > 1 else next(iter(found.values()))}, len(windows)
+
+
+def _windows_in_rows(instances: Any, name: str) -> NDArray[np.float64]:
+    if not isinstance(instances, list):
+        raise RequestError(f"instances: expected a list of windows. Received: {shown(instances)}")
+    if not any(isinstance(instance, dict) for instance in instances):
+        return as_numbers(instances, "instances")
+    for place, instance in enumerate(instances):
+        if not isinstance(instance, dict) or list(instance) != [name]:
+            raise RequestError(
+                f'instances[{place}]: expected {{"{name}": window}}. Received: {shown(instance)}'
+            )
+    return as_numbers([instance[name] for instance in instances], f"instances[].{name}")
+
+
+def _windows_in_columns(inputs: Any, name: str) -> NDArray[np.float64]:
+    if not isinstance(inputs, dict):
+        return as_numbers(inputs, "inputs")
+    if list(inputs) != [name]:
+        raise RequestError(f"inputs: expected the key {name!r}. Received: {shown(inputs)}")
+    return as_numbers(inputs[name], f"inputs.{name}")
+
+
+def _in_rows(found: dict[str, NDArray[np.float32]]) -> Any:
+    if len(found) == 1:
+        return next(iter(found.values()))
+    windows = len(next(iter(found.values())))
+    return [{name: values[row] for name, values in found.items()} for row in range(windows)]
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    dimensions = [
+        {"size": "-1" if isinstance(size, str) else str(size), "name": ""} for size in tensor.shape
+    ]
+    return {
+        "name": tensor.name,
+        "dtype": "DT_FLOAT",
+        "tensor_shape": {"dim": dimensions, "unknown_rank": False},
+    }
