@@ -106,7 +106,7 @@ def make_report(
             "total": time.perf_counter() - started,
         },
         paths=_paths(study),
-        facts=_facts(study, preparation, winner),
+        facts=_facts(study, preparation, winner) | _coverage(study, stored),
     )
     return study_report(record, about, stored)
 
@@ -154,6 +154,16 @@ def _paths(study: Study) -> dict[str, str]:
         "report": str(folder / "report.md"),
         "directory": str(folder),
     }
+
+
+def _coverage(study: Study, stored: StoredForecasts) -> dict[str, str]:
+    """What share of the test values lies at or below each quantile, which would be its level at best."""
+    if stored.test_quantiles is None:
+        return {}
+    below = np.mean(stored.truth[..., None] <= stored.test_quantiles, axis=(0, 1, 2))
+    levels = study.training.forecast_quantiles
+    found = ", ".join(f"{q:g}: {share:.1%}" for q, share in zip(levels, below, strict=True))
+    return {"test values below each quantile": found}
 
 
 def _facts(study: Study, preparation: Preparation, winner: TrialRecord) -> dict[str, str]:
