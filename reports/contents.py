@@ -1,7 +1,7 @@
 """What a report says, as plain frozen data; the writers of each format read nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class SearchReport:
 
     `metric` names the objective. `winner` is the best trial so far, None before there is one. `facts`
     are lines for the reader (label → text): data, split dates, season, versions; "command" runs the
-    study again.
+    study again. `importances` give each hyperparameter's share in the differences between trials.
     """
 
     study: StudyRecord
@@ -94,6 +94,7 @@ class SearchReport:
     paths: Mapping[str, str]
     facts: Mapping[str, str]
     ledger: Ledger = Ledger()
+    importances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.contents import Forecasts, ForecastScores, SearchReport, StudyReport
-from reports.numbers import finished_trials
+from reports.counts import finished_trials
 from reports.wording import several_targets
 from storage.records import StudyRecord, TrialRecord
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
-from reports.numbers import trial_counts
+from reports.counts import trial_counts
 from reports.verdict import verdict
 from reports.wording import (
     baseline_label,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from reports.contents import ForecastScores, Ledger, Scores, SearchReport, StudyReport
+from reports.counts import trial_counts
+from reports.figure_data import LossCurves, loss_curves_info
+from reports.pruning import Pruning, pruning_info
+from reports.residuals import residuals_info
 from reports.verdict import verdict
-from storage.records import StudyRecord, TrialRecord
-
-FINISHED_STATES = ("complete", "pruned", "failed")
 
 
 def report_numbers(report: SearchReport) -> dict[str, Any]:
@@ -37,6 +38,10 @@ def report_numbers(report: SearchReport) -> dict[str, Any]:
         "seconds": {"search": None, "refit": None, "total": None, **report.seconds},
         "paths": report.paths,
         "facts": report.facts,
+        "curves": _fields(loss_curves_info(report)),
+        "importances": report.importances,
+        "pruning": _fields(pruning_info(report.study)),
+        "configuration": report.study.attributes.get("identity"),
     }
     plain: dict[str, Any] = _plain(numbers)
     return plain
@@ -52,6 +57,8 @@ def _tested(report: StudyReport) -> dict[str, Any]:
             name: _both_units("test", scores) for name, scores in report.baselines.items()
         },
         "refit": asdict(report.refit),
+        "targets": report.forecasts.targets,
+        "residuals": [asdict(residuals) for residuals in residuals_info(report.forecasts)],
     }
 
 
@@ -65,32 +72,15 @@ def report_json(report: SearchReport) -> str:
     return json.dumps(report_numbers(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def finished_trials(study: StudyRecord) -> tuple[TrialRecord, ...]:
-    """Give the trials that count: those that ended, less the failed ones that were tried again.
-
-    A worker that is killed leaves a failed trial behind and its work goes to a new one, whose
-    attribute "retry_of" is the old number; counting both would report one trial as two.
-    """
-    retried = {trial.attributes.get("retry_of") for trial in study.trials}
-    return tuple(
-        trial
-        for trial in study.trials
-        if trial.state in FINISHED_STATES
-        and not (trial.state == "failed" and trial.number in retried)
-    )
-
-
-def trial_counts(study: StudyRecord) -> dict[str, int]:
-    """Count the finished trials: "total", "complete", "pruned" and "failed"."""
-    states = [trial.state for trial in finished_trials(study)]
-    return {"total": len(states), **{state: states.count(state) for state in FINISHED_STATES}}
-
-
 def _best(report: SearchReport) -> dict[str, Any] | None:
     winner = report.winner
     if winner is None:
         return None
     return {"trial": winner.trial, "value": winner.value, "params": winner.params}
+
+
+def _fields(info: LossCurves | Pruning | None) -> dict[str, Any] | None:
+    return None if info is None else asdict(info)
 
 
 def _both_units(name: str, scores: ForecastScores) -> dict[str, Any]:

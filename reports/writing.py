@@ -1,29 +1,35 @@
 """Writing a whole report into a folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from reports.contents import SearchReport
+from reports.contents import SearchReport, StudyReport
 from reports.figures import draw_figures
 from reports.files import atomically, write_text_atomically
 from reports.markdown import report_markdown
-from reports.numbers import report_json
+from reports.numbers import report_json, report_numbers
+from reports.page.page import render_page
 
 __all__ = ["atomically", "write_report", "write_text_atomically"]
 
 DOTS_PER_INCH = 200
 
 
-def write_report(report: SearchReport, directory: Path) -> dict[str, Path]:
-    """Write report.json, report.md and figures/*.png, each whole or not at all.
+def write_report(
+    report: SearchReport, directory: Path, drawn: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Path]:
+    """Write report.json, report.md, report.html and figures/*.png, each whole or not at all.
 
     The pages come last, so that report.md never shows a plot that is not there.
 
     Args:
         report: The study, finished or not.
         directory: The folder to write into, made where it is missing.
+        drawn: Optuna's plots of the study for the page, each plotly.js's "data" and "layout".
 
     Returns:
-        The path of each file written: "json", "markdown" and the name of each plot
+        The path of each file written: "json", "markdown", "html" and the name of each plot
         ("forecasts", "history", "loss_curves").
     """
     written = write_figures(report, directory / "figures")
@@ -32,6 +38,10 @@ def write_report(report: SearchReport, directory: Path) -> dict[str, Path]:
     written["markdown"] = directory / "report.md"
     write_text_atomically(written["json"], report_json(report))
     write_text_atomically(written["markdown"], report_markdown(report, figures))
+    forecasts = report.forecasts if isinstance(report, StudyReport) else None
+    written["html"] = directory / "report.html"
+    page = render_page(report_numbers(report), forecasts, drawn or {})
+    write_text_atomically(written["html"], page)
     return written
 
 

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reports.numbers import finished_trials, trial_counts
+from reports.counts import finished_trials, trial_counts
 from search.searching import Progress
 from search.study import Study
 from storage.records import TrialRecord

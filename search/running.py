@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
 from search.study import Study
+from search.study_figures import importances, study_figures
 from search.weights import load_weights
 from search.worker import heartbeat
 from storage.artifacts import open_artifacts
@@ -77,7 +79,8 @@ def run_study(
     write_metadata(study, preparation, record.trials[refitted.trial])
     record = record_of_study(found)  # with what the ledger says now
     report = make_report(study, preparation, record, refitted, stored, started)
-    write_report(report, study.directory)
+    report = replace(report, importances=importances(found))
+    write_report(report, study.directory, study_figures(found))
     return StudyResult(report, study.directory)
 
 

@@ -1,10 +1,12 @@
-"""A real PostgreSQL, a real MariaDB and a real S3 server, started once for all tests."""
+"""Real servers, and a real browser, for all tests that ask for them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser import headless_chromium
 from tests.s3 import ENVIRONMENT, make_bucket, s3_server
 from tests.servers import NoServerError, Server, mariadb_server, postgresql_server
 
@@ -56,3 +58,9 @@ def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return f"s3://{make_bucket()}/one/place"
+
+
+@pytest.fixture(scope="module")  # while it lives no test of the same thread can run asyncio's loop
+def chromium() -> Iterator[Browser]:
+    with headless_chromium() as browser:
+        yield browser

@@ -1,5 +1,6 @@
 """`lstm-search report`: the report made again from what is stored."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,16 +12,18 @@ from reports.wording import looks_in_words
 from reports.writing import write_report
 from search.commands.opening import open_existing, results_folder
 from search.reporting import report_again
-from storage.records import read_study
+from search.study_figures import importances, study_figures
+from storage.records import find_study, record_of_study
 
 
 def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
     """Write a study's report again, or that of its search so far; the test set stays closed."""
-    record = read_study(open_existing(storage, out), name)
+    found = find_study(open_existing(storage, out), name)
+    record = record_of_study(found)
     directory = results_folder(out) / name
-    report = report_again(record, directory)
+    report = replace(report_again(record, directory), importances=importances(found))
     directory.mkdir(parents=True, exist_ok=True)
-    written = write_report(report, directory)
+    written = write_report(report, directory, study_figures(found))
     if as_json:
         print(report_json(report), end="")
         return 0
@@ -31,4 +34,5 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
     else:
         console.print(f"study {name} has no tested winner yet: a report of the search so far")
     console.print(f"report  {written['markdown']}")
+    console.print(f"page    {written['html']}")
     return 0

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.numbers import report_json, report_numbers, trial_counts
+from reports.counts import trial_counts
+from reports.numbers import report_json, report_numbers
 
 SCORE_NAMES = {"mse", "mae", "rmse", "mase", "r2", "per_step"}
 
@@ -20,7 +21,8 @@ def test_every_key_that_scripts_rely_on_is_there(report):
     assert set(numbers) == {
         "study", "task", "metric", "verdict", "best", "validation", "validation_standardised",
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
-        "paths", "facts", "ledger",
+        "paths", "facts", "targets", "curves", "importances", "pruning", "residuals",
+        "configuration", "ledger",
     }  # fmt: skip
     assert set(numbers["best"]) == {"params", "value", "trial"}
     assert set(numbers["train_only"]) == {"test", "test_standardised"}

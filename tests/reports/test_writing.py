@@ -14,10 +14,10 @@ def names(directory):
 def test_a_report_is_its_page_its_figures_and_its_numbers(report, tmp_path):
     directory = tmp_path / "new" / "folder"
     written = write_report(report, directory)
-    assert set(written) == {"json", "markdown", "forecasts", "history", "loss_curves"}
+    assert set(written) == {"json", "markdown", "html", "forecasts", "history", "loss_curves"}
     assert names(directory) == [
         "figures", "figures/forecasts.png", "figures/history.png", "figures/loss_curves.png",
-        "report.json", "report.md",
+        "report.html", "report.json", "report.md",
     ]  # fmt: skip
     assert json.loads(written["json"].read_text())["study"] == "etth1-ot"
     page = written["markdown"].read_text()

@@ -1,0 +1,39 @@
+"""A real headless Chromium, and what it has to say about a page."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def headless_chromium() -> Iterator[Browser]:
+    """Start the system's Chromium; the test is skipped where there is none."""
+    found = next((path for path in map(shutil.which, _NAMES) if path), None)
+    if found is None:
+        pytest.skip("there is no chromium on this machine")
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Heard:
+    """What a page said while it was open: console messages, errors, and addresses it asked for."""
+
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def listen(self, page: Page) -> None:
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("dialog", lambda dialog: (self.said.append("a dialog"), dialog.dismiss()))
+        page.on("request", lambda request: self.asked.append(request.url))
