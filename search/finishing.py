@@ -201,6 +201,7 @@ def write_metadata(study: Study, preparation: Preparation, winner: TrialRecord) 
         "output": {
             "shape": ["batch", study.data.horizon, len(dataset.targets)],
             "targets": list(dataset.targets),
+            "quantiles": list(study.training.forecast_quantiles),
             "units": "those of the data",
         },
         "step": None if dataset.step is None else dataset.step.isoformat(),

@@ -51,6 +51,8 @@ def test_stored_forecasts_are_those_of_the_saved_model(study: Study) -> None:
     np.testing.assert_array_equal(stored.test, stored.test_quantiles[..., 1])
     model = keras.saving.load_model(study.directory / "model.keras", compile=False, safe_mode=True)
     assert set(model.output) == {"forecast", "quantiles"}
+    about = json.loads((study.directory / "model.json").read_text())
+    assert about["output"]["quantiles"] == [0.2, 0.5, 0.8]
     assert model.get_layer("network_2").count_params() > 0
 
 
