@@ -345,6 +345,73 @@ def serve(
     _exit_with(carry_out)
 
 
+@app.command(epilog="Example: `lstm-search models power`")
+def models(
+    name: Annotated[str | None, typer.Argument(help="Study; else all.")] = None,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List registered bundles: candidates, the one in production, retired ones."""
+
+    def carry_out() -> int:
+        from search.commands import models as command  # noqa: PLC0415
+
+        return command.show(name, storage, out, as_json=json)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search register runs/power/bundle`")
+def register(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Keep a bundle and enter it in the registry as a candidate of its study."""
+
+    def carry_out() -> int:
+        from search.commands import models as command  # noqa: PLC0415
+
+        return command.register(bundle, storage, out)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search promote power 2`")
+def promote(
+    name: NameArgument,
+    version: Annotated[int | None, typer.Argument(help="Version [the newest candidate].")] = None,
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Put a registered bundle into production, and retire the one that was there."""
+
+    def carry_out() -> int:
+        from search.commands import models as command  # noqa: PLC0415
+
+        return command.promote(name, version, storage, out)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search retire power 1`")
+def retire(
+    name: NameArgument,
+    version: Annotated[int, typer.Argument(help="Version of the model.")],
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Retire a registered bundle."""
+
+    def carry_out() -> int:
+        from search.commands import models as command  # noqa: PLC0415
+
+        return command.retire(name, version, storage, out)
+
+    _exit_with(carry_out)
+
+
 storage_app = typer.Typer(help="Look after a database of studies.", no_args_is_help=True)
 app.add_typer(storage_app, name="storage")
 UrlArgument = Annotated[

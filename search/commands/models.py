@@ -1,0 +1,75 @@
+"""`lstm-search models`, `register`, `promote` and `retire`: the registry of exported bundles."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.commands.opening import open_existing, results_folder
+from search.registry import check_registered, enter_bundle
+from storage.models import (
+    RegisteredModel,
+    find_model,
+    list_models,
+    production_model,
+    promote_model,
+    retire_model,
+)
+
+
+def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bool) -> int:
+    """Print a line for each registered bundle."""
+    models = list_models(open_existing(storage, out), name)
+    if as_json:
+        print(json.dumps([_plain(model) for model in models], indent=2))
+        return 0
+    table = Table("study", "version", "stage", "since", "test mse", "bundle", header_style="bold")
+    for model in models:
+        score = model.facts.get("test", {}).get("mse")
+        shown = "-" if score is None else f"{score:.5g}"
+        since = f"{model.changed:%Y-%m-%d %H:%M}"
+        table.add_row(model.study, str(model.version), model.stage, since, shown, str(model.path))
+    Console().print(table if models else "no models yet")
+    return 0
+
+
+def register(bundle: Path, storage: str | None, out: Path | None) -> int:
+    """Enter a bundle as a candidate."""
+    model = enter_bundle(open_existing(storage, out), bundle, results_folder(out))
+    print(f"model {model.version} of study {model.study} is a {model.stage}: {model.path}")
+    return 0
+
+
+def promote(name: str, version: int | None, storage: str | None, out: Path | None) -> int:
+    """Put a bundle into production, after a look at its files."""
+    database = open_existing(storage, out)
+    model, current = find_model(database, name, version), production_model(database, name)
+    check_registered(model)
+    promote_model(database, model, current)
+    retired = ""
+    if current is not None and current.version != model.version:
+        retired = f"; model {current.version} is retired"
+    print(f"model {model.version} of study {name} is in production{retired}: {model.path}")
+    return 0
+
+
+def retire(name: str, version: int, storage: str | None, out: Path | None) -> int:
+    """Retire a bundle."""
+    database = open_existing(storage, out)
+    retire_model(database, find_model(database, name, version))
+    print(f"model {version} of study {name} is retired")
+    return 0
+
+
+def _plain(model: RegisteredModel) -> dict[str, object]:
+    return {
+        "study": model.study,
+        "version": model.version,
+        "stage": model.stage,
+        "path": str(model.path),
+        "checksum": model.checksum,
+        "facts": dict(model.facts),
+        "registered": model.registered.isoformat(),
+        "changed": model.changed.isoformat(),
+    }

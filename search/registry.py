@@ -1,0 +1,75 @@
+"""Bundles entered in the registry: kept under their checksum, so that no later export replaces them."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from objectives.errors import InputError
+from reports.bundle import Bundle, BundleError, load_bundle
+from reports.bundle.checksums import CHECKSUMS_FILE
+from storage.database import Database
+from storage.models import RegisteredModel, register_bundle
+
+
+def enter_bundle(storage: Database, bundle: Path, results: Path) -> RegisteredModel:
+    """Check a bundle, keep a copy of its folder, and register that as a candidate of its study.
+
+    The copy is `results`/STUDY/bundles/CHECKSUM, and the same bundle is copied and registered once.
+
+    Raises:
+        InputError: it is no sound folder of a bundle, or cannot be copied.
+        storage.errors.StorageError: the study is not in the database, or that does not answer.
+    """
+    if not bundle.is_dir():
+        raise InputError(f"{bundle}: there is no folder of a bundle here to register")
+    checked = _checked(bundle)
+    checksum = checksum_of(bundle)
+    provenance = checked.metadata.provenance
+    place = results / provenance.study / "bundles" / checksum[:16]
+    try:
+        _copy_whole(bundle, place)
+    except OSError as error:
+        raise InputError(f"{bundle}: cannot be copied to {place}: {error.strerror}") from None
+    facts = {
+        "trial": provenance.trial,
+        "export": checked.metadata.version,
+        "test": dict(checked.metadata.test.model),
+    }
+    return register_bundle(storage, provenance.study, place, checksum, facts)
+
+
+def check_registered(model: RegisteredModel) -> None:
+    """Make sure that the files are those that were registered.
+
+    Raises:
+        InputError: they are gone or were changed.
+    """
+    _checked(model.path)
+    if checksum_of(model.path) != model.checksum:
+        raise InputError(
+            f"{model.path}: holds another bundle than model {model.version} of study "
+            f"{model.study!r}; register that one"
+        )
+
+
+def checksum_of(bundle: Path) -> str:
+    """The SHA-256 of a bundle's list of checksums, in hexadecimal."""
+    return hashlib.sha256((bundle / CHECKSUMS_FILE).read_bytes()).hexdigest()
+
+
+def _checked(bundle: Path) -> Bundle:
+    try:
+        return load_bundle(bundle)
+    except BundleError as error:
+        raise InputError(str(error)) from None
+
+
+def _copy_whole(bundle: Path, place: Path) -> None:
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished_", dir=place.parent) as folder:
+        copy = Path(folder) / "bundle"
+        shutil.copytree(bundle, copy)
+        copy.rename(place)
