@@ -5,13 +5,14 @@ import logging
 import random
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.exceptions import (
     ExperimentalWarning,
     OptunaError,
@@ -19,15 +20,17 @@ from optuna.exceptions import (
     UpdateFinishedTrialError,
 )
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import bindparam, column, select, table, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from storage.address import Address, parse_address, redacted
 from storage.errors import StorageError, reason
 from storage.outage import outlast
+from storage.single_statements import alone
 from storage.sqlite import reading, tune_sqlite
-from storage.upserts import write_attributes, write_intermediate_value
+from storage.trial_rows import read_trial, read_trials
+from storage.upserts import change_state, write_attributes, write_intermediate_value, write_param
 
 __all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
 
@@ -93,7 +96,7 @@ class Heartbeat:
 
     interval_seconds: int = 60
     grace_seconds: int = 300
-    on_stale: Callable[[optuna.Study, optuna.trial.FrozenTrial], None] | None = None
+    on_stale: Callable[[optuna.Study, FrozenTrial], None] | None = None
 
 
 class Database(RDBStorage):
@@ -118,7 +121,7 @@ class Database(RDBStorage):
             nonlocal tries
             tries += 1
             try:
-                return RDBStorage.set_trial_state_values(self, trial_id, state, values)
+                return change_state(self, trial_id, state, values)
             except UpdateFinishedTrialError:
                 # The first try may have succeeded and its answer have been lost.
                 if tries > 1 and self.get_trial(trial_id).state == state:
@@ -139,6 +142,44 @@ class Database(RDBStorage):
     ) -> None:
         outlast(lambda: write_intermediate_value(self, trial_id, step, intermediate_value))
 
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,
+    ) -> None:
+        if previous_distribution is None:  # then Optuna looks for one in the database
+            original = functools.partial(super()._set_trial_param, trial_id, param_name)
+            outlast(lambda: original(param_value_internal, distribution, None))
+        else:
+            check_distribution_compatibility(previous_distribution, distribution)
+            value = param_value_internal
+            outlast(lambda: write_param(self, trial_id, param_name, value, distribution))
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        found = outlast(lambda: read_trial(self.engine, trial_id))
+        if found is None:
+            raise KeyError(f"there is no trial with the id {trial_id}")
+        return found
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Collection[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        found = outlast(
+            lambda: read_trials(
+                self.engine, study_id, states, included_trial_ids, trial_id_greater_than
+            )
+        )
+        if not found:
+            self.get_study_directions(study_id)  # which tells where there is no such study
+        return found
+
     def list_trials(self, study_id: int, newer_than: int, oldest: int) -> dict[int, str]:
         """The states of the trials with ids above `newer_than`, and of those from `oldest` on.
 
@@ -147,7 +188,7 @@ class Database(RDBStorage):
         values = {"study_id": study_id, "newest": newer_than, "oldest": oldest}
 
         def attempt() -> dict[int, str]:
-            with reading(), self.engine.begin() as connection:
+            with reading(), alone(self.engine) as connection:
                 rows = connection.execute(_CHANGING_TRIALS, values)
                 return {row.trial_id: str(row.state) for row in rows}
 
@@ -157,7 +198,7 @@ class Database(RDBStorage):
         """Count a study's trials without reading them, and those that have the user attribute `mark`."""
 
         def attempt() -> TrialCounts:
-            with reading(), self.engine.begin() as connection:
+            with reading(), alone(self.engine) as connection:
                 counts = connection.execute(_COUNTS, {"study_id": study_id}).one()
                 values = {"study_id": study_id, "mark": mark}
                 marked = connection.execute(_MARKED, values).scalars()
@@ -209,15 +250,12 @@ _READS = (
     "get_study_user_attrs",
     "get_study_system_attrs",
     "get_all_studies",
-    "get_trial",
     "get_trial_id_from_study_id_trial_number",
     "_get_best_trial_id",
-    "_get_trials",
 )
 _WRITES = (
     "set_study_user_attr",
     "set_study_system_attr",
-    "_set_trial_param",
     "set_trial_system_attr",
 )
 

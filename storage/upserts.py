@@ -2,18 +2,30 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import (
     TrialIntermediateValueModel,
     TrialModel,
+    TrialParamModel,
     TrialUserAttributeModel,
+    TrialValueModel,
 )
-from sqlalchemy import Connection, Executable, Table, select
+from optuna.trial import TrialState
+from sqlalchemy import Insert, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from storage.single_statements import alone
+
+_UNFINISHED = [TrialState.RUNNING, TrialState.WAITING]
+_objectives: Table = TrialValueModel.__table__
 _values: Table = TrialIntermediateValueModel.__table__
+_trials: Table = TrialModel.__table__
+_params: Table = TrialParamModel.__table__
 _attributes: Table = TrialUserAttributeModel.__table__
 
 
@@ -27,7 +39,7 @@ def write_attributes(storage: RDBStorage, trial_id: int, attributes: Mapping[str
         {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
         for key, value in attributes.items()
     ]
-    _write(storage, trial_id, _attributes, rows)
+    _write(storage, _attributes, rows)
 
 
 def write_intermediate_value(storage: RDBStorage, trial_id: int, step: int, value: float) -> None:
@@ -43,28 +55,87 @@ def write_intermediate_value(storage: RDBStorage, trial_id: int, step: int, valu
         "intermediate_value": number,
         "intermediate_value_type": kind,
     }
-    _write(storage, trial_id, _values, [row])
+    _write(storage, _values, [row])
 
 
-def _write(
-    storage: RDBStorage, trial_id: int, table: Table, rows: Sequence[Mapping[str, Any]]
+def write_param(
+    storage: RDBStorage, trial_id: int, name: str, value: float, distribution: BaseDistribution
 ) -> None:
+    """Store a parameter, in Optuna's internal representation, of a trial that has not ended.
+
+    Raises:
+        optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
+    """
+    row = {
+        "trial_id": trial_id,
+        "param_name": name,
+        "param_value": value,
+        "distribution_json": distribution_to_json(distribution),
+    }
+    _write(storage, _params, [row])
+
+
+def change_state(
+    storage: RDBStorage, trial_id: int, state: TrialState, values: Sequence[float] | None
+) -> bool:
+    """Begin a trial that waits, or end one that has not ended.
+
+    Returns:
+        False where the trial was to begin and another worker has begun it.
+
+    Raises:
+        optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
+    """
+    begins = state == TrialState.RUNNING
+    moment = {"datetime_start" if begins else "datetime_complete": datetime.now(UTC)}
+    changing = (
+        update(_trials)
+        .where(_trials.c.trial_id == trial_id)
+        .where(_trials.c.state.in_([TrialState.WAITING] if begins else _UNFINISHED))
+        .values(state=state, **{name: time.replace(tzinfo=None) for name, time in moment.items()})
+    )
     with storage.engine.begin() as connection:
-        state = connection.execute(
-            select(TrialModel.state).where(TrialModel.trial_id == trial_id)
-        ).scalar_one()
-        storage.check_trial_is_updatable(trial_id, state)
-        connection.execute(_upsert(connection, table, rows))
+        changed = connection.execute(changing).rowcount
+        if changed:
+            for objective, value in enumerate(values or ()):
+                number, kind = TrialValueModel.value_to_stored_repr(value)
+                row = {"trial_id": trial_id, "objective": objective}
+                row |= {"value": number, "value_type": kind}
+                connection.execute(insert(_objectives), row)
+    if not changed:
+        storage.check_trial_is_updatable(trial_id, storage.get_trial(trial_id).state)
+    return bool(changed)
 
 
-def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> Executable:
-    """Insert rows, or change those whose first two columns are there already."""
-    first, second, *others = rows[0]
-    if connection.dialect.name in ("mysql", "mariadb"):
-        inserting = mysql.insert(table).values(rows)
+def _write(storage: RDBStorage, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of one trial, or none of them where it has ended."""
+    statement = _upsert(storage.engine.dialect.name, table, tuple(rows[0]))
+    first, *others = [{**row, "wanted": row["trial_id"]} for row in rows]
+    # One statement is a transaction by itself, which saves a server two answers.
+    with storage.engine.begin() if others else alone(storage.engine) as connection:
+        written = connection.execute(statement, first).rowcount
+        if written and others:
+            connection.execute(statement, others)
+    if not written:
+        trial_id = rows[0]["trial_id"]
+        storage.check_trial_is_updatable(trial_id, storage.get_trial(trial_id).state)
+
+
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
+    """Insert a row of a trial that has not ended, or change the one with the same first two columns."""
+    values = [bindparam(name, type_=table.c[name].type) for name in columns]
+    unfinished = select(*values).where(
+        _trials.c.trial_id == bindparam("wanted"),
+        # A list could not be used for several rows at once.
+        or_(*(_trials.c.state == state for state in _UNFINISHED)),
+    )
+    first, second, *others = columns
+    if dialect in ("mysql", "mariadb"):
+        inserting = mysql.insert(table).from_select(columns, unfinished)
         return inserting.on_duplicate_key_update({n: inserting.inserted[n] for n in others})
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    replacing = insert(table).values(rows)
+    inserted = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    replacing = inserted(table).from_select(columns, unfinished)
     return replacing.on_conflict_do_update(
         index_elements=[first, second], set_={n: replacing.excluded[n] for n in others}
     )
