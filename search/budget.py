@@ -12,9 +12,8 @@ from optuna.study import StudyDirection
 from optuna.terminator import BestValueStagnationEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
-from search.slots import count_slots, replaced, slots_left
+from search.slots import replaced, slots_left
 from search.study import Study, StudySettings
-from storage.database import Database
 from storage.known_trials import newest_trials
 
 SETTINGS = "settings"  # the study's attribute that holds them
@@ -37,12 +36,10 @@ def trials_left(trials: Sequence[FrozenTrial], settings: StudySettings) -> int:
     return 0 if _enough(trials, settings) else slots_left(trials, settings.trials)
 
 
-def may_begin(study: optuna.Study, storage: Database, settings: StudySettings) -> bool:
-    """Whether a trial may still be begun; as `trials_left`, but reads as little as can be."""
-    if not count_slots(study, storage, settings.trials).left:
-        return False
+def has_enough(study: optuna.Study, settings: StudySettings) -> bool:
+    """Whether the search has had enough, however many trials are left; reads as little as can be."""
     limits = (settings.timeout, settings.until, settings.no_improvement)
-    return limits == (None, None, None) or not _enough(newest_trials(study), settings)
+    return limits != (None, None, None) and _enough(newest_trials(study), settings)
 
 
 def seconds_searched(trials: Sequence[FrozenTrial]) -> float:

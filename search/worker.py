@@ -25,7 +25,7 @@ from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutco
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
-from search.budget import may_begin, shared_settings
+from search.budget import has_enough, shared_settings
 from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import Study
@@ -37,7 +37,7 @@ from storage.outage import outlast, passing
 from storage.records import find_study
 from storage.turn import wait_for_turn
 
-_HOLD_SECONDS = 0.25  # for samplers and pruners; what is counted is read anew
+_HOLD_SECONDS = 0.5  # for samplers and pruners; what is counted is read anew
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,12 @@ def work(order: WorkOrder, number: int) -> None:
     while not stop():
         try:
             now = shared_settings(study, settings)
-            scarce = count_slots(study, storage, now.trials).scarce
-            turn = wait_for_turn(storage, now.name, worker.text) if scarce else ExitStack()
+            slots = count_slots(study, storage, now.trials)
+            turn = wait_for_turn(storage, now.name, worker.text) if slots.scarce else ExitStack()
             with turn:
-                if not may_begin(study, storage, now):
+                if slots.scarce:
+                    slots = count_slots(study, storage, now.trials)
+                if not slots.left or has_enough(study, now):
                     break
                 study.optimize(run, n_trials=1, catch=(TrialFailedError,))
         except (OptunaError, ValueError, AssertionError) as error:

@@ -21,7 +21,7 @@ from optuna.exceptions import (
 )
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import bindparam, column, select, table, text
+from sqlalchemy import bindparam, column, exists, select, table, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from storage.address import Address, parse_address, redacted
@@ -30,7 +30,14 @@ from storage.outage import outlast
 from storage.single_statements import alone
 from storage.sqlite import reading, tune_sqlite
 from storage.trial_rows import read_trial, read_trials
-from storage.upserts import change_state, write_attributes, write_intermediate_value, write_param
+from storage.upserts import (
+    change_state,
+    write_attributes,
+    write_heartbeat,
+    write_intermediate_value,
+    write_param,
+    write_system_attribute,
+)
 
 __all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
 
@@ -67,10 +74,16 @@ _COUNTS = text(
 )
 _attributes = table("trial_user_attributes", column("trial_id"), column("key"))
 _trials = table("trials", column("trial_id"), column("study_id"), column("number"))
-_MARKED = (
-    select(_trials.c.number)
-    .join_from(_trials, _attributes, _trials.c.trial_id == _attributes.c.trial_id)
-    .where(_trials.c.study_id == bindparam("study_id"), _attributes.c.key == bindparam("mark"))
+_NEWER = (
+    select(
+        _trials.c.trial_id,
+        _trials.c.number,
+        exists()
+        .where(_attributes.c.trial_id == _trials.c.trial_id, _attributes.c.key == bindparam("mark"))
+        .label("marked"),
+    )
+    .where(_trials.c.study_id == bindparam("study_id"), _trials.c.trial_id > bindparam("known"))
+    .order_by(_trials.c.trial_id)
 )
 
 
@@ -108,6 +121,11 @@ class Database(RDBStorage):
 
     _next_look = 0.0  # on the monotonic clock
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # (study, mark) → the newest trial looked at, and the numbers of those with the mark
+        self._marked: dict[tuple[int, str], tuple[int, tuple[int, ...]]] = {}
+
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         tune_sqlite(self.engine)
@@ -136,6 +154,9 @@ class Database(RDBStorage):
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         self.set_trial_user_attrs(trial_id, {key: value})
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        outlast(lambda: write_system_attribute(self, trial_id, key, value))
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
@@ -195,22 +216,31 @@ class Database(RDBStorage):
         return outlast(attempt)
 
     def count_trials(self, study_id: int, mark: str) -> TrialCounts:
-        """Count a study's trials without reading them, and those that have the user attribute `mark`."""
+        """Count a study's trials without reading them, and those that have the user attribute `mark`.
+
+        The mark must be there when a trial is created: older trials are not looked at again.
+        """
 
         def attempt() -> TrialCounts:
+            known, marked = self._marked.get((study_id, mark), (0, ()))
             with reading(), alone(self.engine) as connection:
+                values = {"study_id": study_id, "mark": mark, "known": known}
+                # Trials of one study become visible in the order of their ids: Optuna creates each
+                # under a lock of the study.
+                newer = connection.execute(_NEWER, values).all()
                 counts = connection.execute(_COUNTS, {"study_id": study_id}).one()
-                values = {"study_id": study_id, "mark": mark}
-                marked = connection.execute(_MARKED, values).scalars()
-                waiting, running = int(counts.waiting or 0), int(counts.running or 0)
-                return TrialCounts(counts.created, waiting, running, tuple(marked))
+            if newer:
+                marked += tuple(row.number for row in newer if row.marked)
+                self._marked[study_id, mark] = (newer[-1].trial_id, marked)
+            waiting, running = int(counts.waiting or 0), int(counts.running or 0)
+            return TrialCounts(counts.created, waiting, running, marked)
 
         return outlast(attempt)
 
     def record_heartbeat(self, trial_id: int) -> None:
         # Optuna's thread ends at the first exception, and a living trial would be declared dead.
         try:
-            super().record_heartbeat(trial_id)
+            write_heartbeat(self, trial_id)
         except (SQLAlchemyError, OptunaError) as error:
             _logger.warning(
                 "no sign of life of trial %d could be recorded: %s", trial_id, reason(error)
@@ -256,7 +286,6 @@ _READS = (
 _WRITES = (
     "set_study_user_attr",
     "set_study_system_attr",
-    "set_trial_system_attr",
 )
 
 

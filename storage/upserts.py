@@ -9,14 +9,16 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import (
+    TrialHeartbeatModel,
     TrialIntermediateValueModel,
     TrialModel,
     TrialParamModel,
+    TrialSystemAttributeModel,
     TrialUserAttributeModel,
     TrialValueModel,
 )
 from optuna.trial import TrialState
-from sqlalchemy import Insert, Table, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Table, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from storage.single_statements import alone
@@ -26,6 +28,8 @@ _objectives: Table = TrialValueModel.__table__
 _values: Table = TrialIntermediateValueModel.__table__
 _trials: Table = TrialModel.__table__
 _params: Table = TrialParamModel.__table__
+_heartbeats: Table = TrialHeartbeatModel.__table__
+_system_attributes: Table = TrialSystemAttributeModel.__table__
 _attributes: Table = TrialUserAttributeModel.__table__
 
 
@@ -40,6 +44,23 @@ def write_attributes(storage: RDBStorage, trial_id: int, attributes: Mapping[str
         for key, value in attributes.items()
     ]
     _write(storage, _attributes, rows)
+
+
+def write_system_attribute(storage: RDBStorage, trial_id: int, key: str, value: Any) -> None:
+    """Store one of Optuna's own attributes of a trial that has not ended.
+
+    Raises:
+        optuna.exceptions.UpdateFinishedTrialError: The trial has ended.
+    """
+    row = {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+    _write(storage, _system_attributes, [row])
+
+
+def write_heartbeat(storage: RDBStorage, trial_id: int) -> None:
+    """Store that a trial lives now, by the database's clock; one that has ended is left alone."""
+    with alone(storage.engine) as connection:
+        beat = _upsert(storage.engine.dialect.name, _heartbeats, ("trial_id", "heartbeat"))
+        connection.execute(beat, {"trial_id": trial_id, "wanted": trial_id})
 
 
 def write_intermediate_value(storage: RDBStorage, trial_id: int, step: int, value: float) -> None:
@@ -123,19 +144,26 @@ def _write(storage: RDBStorage, table: Table, rows: Sequence[Mapping[str, Any]])
 
 @cache
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
-    """Insert a row of a trial that has not ended, or change the one with the same first two columns."""
-    values = [bindparam(name, type_=table.c[name].type) for name in columns]
+    """Insert a row of a trial that has not ended, or change the one that is there."""
+    values: list[ColumnElement[Any]] = [
+        func.current_timestamp()
+        if name == "heartbeat"
+        else bindparam(name, type_=table.c[name].type)
+        for name in columns
+    ]
     unfinished = select(*values).where(
         _trials.c.trial_id == bindparam("wanted"),
         # A list could not be used for several rows at once.
         or_(*(_trials.c.state == state for state in _UNFINISHED)),
     )
-    first, second, *others = columns
+    keys, others = columns[:2], columns[2:]
+    if table is _heartbeats:
+        keys, others = columns[:1], columns[1:]
     if dialect in ("mysql", "mariadb"):
         inserting = mysql.insert(table).from_select(columns, unfinished)
         return inserting.on_duplicate_key_update({n: inserting.inserted[n] for n in others})
     inserted = postgresql.insert if dialect == "postgresql" else sqlite.insert
     replacing = inserted(table).from_select(columns, unfinished)
     return replacing.on_conflict_do_update(
-        index_elements=[first, second], set_={n: replacing.excluded[n] for n in others}
+        index_elements=keys, set_={n: replacing.excluded[n] for n in others}
     )
