@@ -5,7 +5,7 @@ import logging
 import random
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -188,7 +188,7 @@ class Database(RDBStorage):
     def _get_trials(
         self,
         study_id: int,
-        states: Collection[TrialState] | None,
+        states: Container[TrialState] | None,
         included_trial_ids: set[int],
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Engine, Row, Select, Table, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, Engine, Row, Select, Table, bindparam, or_, select
 
 from storage.single_statements import alone
 from storage.sqlite import reading
@@ -18,7 +18,7 @@ from storage.sqlite import reading
 _AT_ONCE = 500  # trials whose details are asked for together; SQLite takes 999 values
 
 _trials: Table = models.TrialModel.__table__
-_WANTED = bindparam("wanted", expanding=True)
+_WANTED: BindParameter[int] = bindparam("wanted", expanding=True)
 _OF_STUDY = select(_trials).where(_trials.c.study_id == bindparam("study"))
 _NEWER = _trials.c.trial_id > bindparam("newer_than")
 _SOME = select(_trials).where(_trials.c.trial_id.in_(_WANTED))
@@ -59,7 +59,7 @@ def read_trial(engine: Engine, trial_id: int) -> FrozenTrial | None:
 def read_trials(
     engine: Engine,
     study_id: int,
-    states: Collection[TrialState] | None,
+    states: Container[TrialState] | None,
     wanted: Collection[int],
     newer_than: int,
 ) -> list[FrozenTrial]:
@@ -71,7 +71,7 @@ def read_trials(
     if newer_than >= 0:
         query = query.where(or_(_trials.c.trial_id.in_(_WANTED), _NEWER) if older else _NEWER)
     if states is not None:
-        query = query.where(_trials.c.state.in_(states))
+        query = query.where(_trials.c.state.in_([s for s in TrialState if s in states]))
     values = {"study": study_id, "newer_than": newer_than, "wanted": _padded(older)}
     with reading(), alone(engine) as connection:
         return _laid_out(connection, connection.execute(query.order_by(_trials.c.trial_id), values))

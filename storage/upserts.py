@@ -120,9 +120,8 @@ def change_state(
         if changed:
             for objective, value in enumerate(values or ()):
                 number, kind = TrialValueModel.value_to_stored_repr(value)
-                row = {"trial_id": trial_id, "objective": objective}
-                row |= {"value": number, "value_type": kind}
-                connection.execute(insert(_objectives), row)
+                row = insert(_objectives).values(trial_id=trial_id, objective=objective)
+                connection.execute(row.values(value=number, value_type=kind))
     if not changed:
         storage.check_trial_is_updatable(trial_id, storage.get_trial(trial_id).state)
     return bool(changed)
