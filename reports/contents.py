@@ -66,6 +66,55 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure of the test set and the ends of its 95 % interval (NaN where there is none)."""
+
+    figure: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The refitted model's scores less a naive forecast's on the same test windows, by metric.
+
+    `statistic` and `p` are those of the Diebold–Mariano test of their standardised squared errors, and
+    `adjusted_p` is raised for the number of naive forecasts tested (Holm 1979).
+    """
+
+    data_units: Mapping[str, Estimate]
+    standardised: Mapping[str, Estimate]
+    statistic: float
+    p: float
+    adjusted_p: float
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How far the test scores can be trusted.
+
+    The intervals are the refitted model's, from `resamples` bootstrap resamples of the test `windows`
+    in blocks of `block` neighbouring ones. `differences` maps a naive forecast's name to the
+    comparison, `naive_validation` to its standardised MSE on validation. `short` says that the errors
+    depend on each other for longer than a fifth of the test set, so that all this claims too much.
+    """
+
+    windows: int
+    block: int
+    short: bool
+    resamples: int
+    data_units: Mapping[str, Estimate]
+    standardised: Mapping[str, Estimate]
+    differences: Mapping[str, Difference]
+    naive_validation: Mapping[str, float]
+
+    @property
+    def strongest(self) -> str:
+        """The naive forecast that was best on validation, before the test set was opened."""
+        return min(self.naive_validation, key=self.naive_validation.__getitem__)
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Every opening of the study's test set, the first one first.
 
@@ -103,7 +152,7 @@ class StudyReport(SearchReport):
 
     `validation` scores the winner as the search saw it; `test` the refitted model; `train_only` the
     winner before the refit, on the test set; `baselines` maps "persistence", "seasonal_naive" and
-    "ridge" to their test scores.
+    "ridge" to their test scores. `uncertainty` is None where the test set is too short to tell.
     """
 
     winner: Winner
@@ -113,3 +162,4 @@ class StudyReport(SearchReport):
     baselines: Mapping[str, ForecastScores]
     refit: Refit
     forecasts: Forecasts
+    uncertainty: Uncertainty | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
 from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.verdict import verdict
@@ -34,7 +35,7 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
     """
     top = [_untested(report)]
     if isinstance(report, StudyReport):
-        top = [_top(report, figures), _test_scores(report), _steps(report)]
+        top = [_top(report, figures), _test_scores(report), _certainty(report), _steps(report)]
     sections = [
         *top,
         _winner(report, figures),
@@ -83,6 +84,17 @@ def _score_cells(scores: ForecastScores) -> list[str]:
     data, standardised = scores.data_units.overall, scores.standardised.overall
     cells = [number(data.get(name)) for name in ("rmse", "mae", "r2", "mase")]
     return cells + [number(standardised.get(name)) for name in ("rmse", "mae", "mse")]
+
+
+def _certainty(report: StudyReport) -> str:
+    title, uncertainty = "## How certain the scores are", report.uncertainty
+    if uncertainty is None:
+        return f"{title}\n\n{TOO_SHORT} It has fewer than five stretches of independent windows."
+    heads = ["Refitted model", "Test", "95 % interval", "Test, std.", "95 % interval"]
+    scores = _table(heads, score_rows(uncertainty))
+    heads = ["RMSE less that of", "Difference", "95 % interval", "DM", "p", "p, adjusted"]
+    differences = _table([*heads, "The model is"], difference_rows(report, uncertainty))
+    return "\n\n".join([title, scores, differences, method_in_words(uncertainty)])
 
 
 def _steps(report: StudyReport) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reports.certainty import uncertainty_numbers
 from reports.contents import ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.figure_data import LossCurves, loss_curves_info
@@ -50,6 +51,7 @@ def report_numbers(report: SearchReport) -> dict[str, Any]:
 def _tested(report: StudyReport) -> dict[str, Any]:
     return {
         "verdict": verdict(report),
+        "uncertainty": report.uncertainty and uncertainty_numbers(report.uncertainty),
         **_both_units("validation", report.validation),
         **_both_units("test", report.test),
         "train_only": _both_units("test", report.train_only),

@@ -9,7 +9,6 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from objectives.baselines import fit_ridge, persistence, refit_ridge, seasonal_naive
 from objectives.messages import ForecastTask
 from objectives.metrics import yardstick
 from objectives.objective import resolved_hyperparameters
@@ -19,6 +18,7 @@ from objectives.windows import target_windows
 from reports.contents import Refit, StudyReport
 from reports.files import write_text_atomically
 from search.budget import seconds_covered
+from search.naive import naive_forecasts
 from search.preparation import Preparation
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, forecast_with
 from search.reporting import About, study_report, task_in_words
@@ -73,7 +73,8 @@ def judge_winner(
         test=test.forecast,
         test_quantiles=test.quantiles,
         train_only=forecast_with(train_only, task.rows, split.test.origins).forecast,
-        naive=naive,
+        naive=naive.test,
+        naive_validation=naive.validation,
         measure=yardstick(training, preparation.season),
     )
     save_forecasts(study.directory, stored)
@@ -115,27 +116,6 @@ def _seconds_searched(record: StudyRecord) -> float:
     lost = {trial.attributes.get("retry_of") for trial in record.trials}
     kept = (trial for trial in record.trials if trial.number not in lost)
     return seconds_covered((trial.started, trial.ended) for trial in kept)
-
-
-def naive_forecasts(preparation: Preparation, timesteps: int) -> dict[str, NDArray[np.float64]]:
-    """Forecasts of the test windows in the data's units: persistence, seasonal naive and ridge.
-
-    Ridge sees the winner's windows; its penalty is chosen on validation, and it is fitted again on
-    train+validation as the winner is.
-    """
-    values = preparation.dataset.values
-    split, targets = preparation.split, len(preparation.dataset.targets)
-    shape = (timesteps, split.horizon, targets)
-    origins = split.test.origins
-    chosen = fit_ridge(values, split.train.origins, split.validation.origins, shape)
-    ridge = refit_ridge(values, split.train_and_validation().origins, chosen)
-    return {
-        "persistence": persistence(values, origins, split.horizon, targets),
-        "seasonal_naive": seasonal_naive(
-            values, origins, split.horizon, targets, preparation.season
-        ),
-        "ridge": ridge.forecast(values, origins),
-    }
 
 
 def _truth(preparation: Preparation, part: Part) -> NDArray[np.float64]:

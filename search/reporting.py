@@ -9,6 +9,7 @@ from typing import Any
 from objectives.errors import InputError
 from objectives.objective import resolved_hyperparameters
 from reports.contents import Forecasts, Ledger, Refit, SearchReport, StudyReport, Winner
+from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
 from storage.ledger import openings_of
 from storage.records import StudyRecord, TrialRecord
@@ -30,7 +31,7 @@ class About:
 
 def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> StudyReport:
     """Score the winner, the winner before the refit and the naive forecasts."""
-    score = scorer(stored.measure)
+    score, identity = scorer(stored.measure), record.attributes["identity"]
     return StudyReport(
         study=record,
         task=about.task,
@@ -52,6 +53,7 @@ def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> 
         seconds=about.seconds,
         paths=about.paths,
         facts=about.facts,
+        uncertainty=judge(stored, identity["data"]["stride"], identity["study"]["seed"]),
     )
 
 

@@ -5,7 +5,7 @@ A report is rendered from it as often as wanted, and the test set stays closed.
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -18,6 +18,7 @@ from reports.files import atomically
 
 FILE = "forecasts.npz"
 _NAIVE = "naive_"
+_NAIVE_VALIDATION = "validation_mse_"
 _UNUSABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error)
 
 
@@ -28,7 +29,8 @@ class StoredForecasts:
     `trial`, `seed` and `model` (SHA-256 of the refitted model's file) say whose they are. `validation`
     and `train_only` come from the winner as the search saw it, `test` from the refitted model, as do the
     `test_quantiles` (windows, horizon, targets, quantiles) of one that gives them. `times`
-    label the first target of each test window; `measure` comes from the training rows.
+    label the first target of each test window; `measure` comes from the training rows,
+    `naive_validation` holds the naive forecasts' standardised MSE on validation.
     """
 
     trial: int
@@ -43,6 +45,7 @@ class StoredForecasts:
     train_only: NDArray[np.float64]
     naive: Mapping[str, NDArray[np.float64]]
     measure: Yardstick
+    naive_validation: Mapping[str, float] = field(default_factory=dict)
     test_quantiles: NDArray[np.float64] | None = None
 
 
@@ -65,6 +68,7 @@ def save_forecasts(directory: Path, stored: StoredForecasts) -> None:
             deviation=stored.measure.deviation,
             seasonal_error=stored.measure.seasonal_error,
             **{f"{_NAIVE}{name}": forecast for name, forecast in stored.naive.items()},
+            **{f"{_NAIVE_VALIDATION}{name}": mse for name, mse in stored.naive_validation.items()},
             allow_pickle=False,
         )
 
@@ -87,6 +91,11 @@ def load_forecasts(directory: Path) -> StoredForecasts | None:
                 train_only=saved["train_only"],
                 naive=naive,
                 measure=Yardstick(saved["deviation"], saved["seasonal_error"]),
+                naive_validation={
+                    name.removeprefix(_NAIVE_VALIDATION): float(saved[name])
+                    for name in saved.files
+                    if name.startswith(_NAIVE_VALIDATION)
+                },
                 test_quantiles=saved.get("test_quantiles"),
             )
     except _UNUSABLE:

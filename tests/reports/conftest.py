@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from reports.contents import Forecasts, ForecastScores, Refit, Scores, StudyReport, Winner
+from reports.contents import (
+    Difference,
+    Estimate,
+    Forecasts,
+    ForecastScores,
+    Refit,
+    Scores,
+    StudyReport,
+    Uncertainty,
+    Winner,
+)
 from storage.records import StudyRecord, TrialRecord
 
 START = datetime(2018, 2, 20)
@@ -151,6 +161,51 @@ def with_rmse(report: StudyReport, model: float, **baselines: float) -> StudyRep
 
     naive = {name: scores(rmse) for name, rmse in baselines.items()}
     return replace(report, test=scores(model), baselines=naive)
+
+
+def with_certainty(report: StudyReport, **p_values: float) -> StudyReport:
+    """Give the report intervals, and adjusted p-values that say how sure each comparison is."""
+
+    def estimates(scores: Scores, p: float, less: Scores | None = None) -> dict[str, Estimate]:
+        figures = {
+            name: figure - (less.overall[name] if less else 0)
+            for name, figure in scores.overall.items()
+        }
+        width = 2.0 if p >= 0.05 else 0.5
+        return {
+            name: Estimate(figure, figure - width * abs(figure), figure + width * abs(figure))
+            for name, figure in figures.items()
+        }
+
+    differences = {
+        name: Difference(
+            data_units=estimates(report.test.data_units, p, report.baselines[name].data_units),
+            standardised=estimates(
+                report.test.standardised, p, report.baselines[name].standardised
+            ),
+            statistic=-1.5,
+            p=p / 3,
+            adjusted_p=p,
+        )
+        for name, p in p_values.items()
+    }
+    uncertainty = Uncertainty(
+        windows=720,
+        block=31,
+        short=False,
+        resamples=2000,
+        data_units=estimates(report.test.data_units, 0.0),
+        standardised=estimates(report.test.standardised, 0.0),
+        differences=differences,
+        naive_validation=dict.fromkeys(p_values, 1.0) | {"ridge": 0.5},
+    )
+    return replace(report, uncertainty=uncertainty)
+
+
+@pytest.fixture
+def certain() -> Callable[..., StudyReport]:
+    """`certain(report, ridge=0.03)`: the report with an adjusted p-value for each baseline."""
+    return with_certainty
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from reports.markdown import report_markdown
 from reports.verdict import verdict
+from reports.wording import number
 
 FIGURES = {"forecasts": "figures/f.png", "history": "figures/h.png", "loss_curves": "figures/l.png"}
 
@@ -72,3 +73,19 @@ def test_without_a_command_none_is_promised(report):
 def test_a_bar_in_a_name_does_not_break_the_table(report):
     winner = replace(report.winner, params={"output": "a|b"})
     assert "| `output` | a\\|b |" in report_markdown(replace(report, winner=winner), {})
+
+
+def test_the_page_says_how_certain_the_scores_are(report, certain):
+    page = report_markdown(certain(report, persistence=0.001, seasonal_naive=0.2, ridge=0.03), {})
+    section = page.split("## How certain the scores are")[1].split("\n## ")[0]
+    rows = {row.split(" | ")[0].strip("| "): row for row in section.splitlines()}
+    rmse = report.test.data_units.overall["rmse"]
+    assert f"| {number(rmse)} | {number(rmse / 2)} to {number(1.5 * rmse)} |" in rows["RMSE"]
+    assert rows["persistence"].endswith("| p < 0.001 | p = 0.001 | better |")
+    assert rows["seasonal naive"].endswith("| not distinguishable |")
+    assert "blocks of 31 neighbouring" in section
+    assert "strongest naive forecast on validation was ridge" in section
+
+
+def test_a_test_set_too_short_to_tell_is_said_so(report):
+    assert "too short to tell chance from skill" in report_markdown(report, {})

@@ -22,7 +22,7 @@ def test_every_key_that_scripts_rely_on_is_there(report):
         "study", "task", "metric", "verdict", "best", "validation", "validation_standardised",
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
         "paths", "facts", "targets", "curves", "importances", "pruning", "residuals",
-        "configuration", "ledger",
+        "configuration", "ledger", "uncertainty",
     }  # fmt: skip
     assert set(numbers["best"]) == {"params", "value", "trial"}
     assert set(numbers["train_only"]) == {"test", "test_standardised"}
@@ -104,3 +104,23 @@ def test_only_a_failed_trial_can_be_superseded(report):
 def test_trials_that_have_not_ended_are_not_counted(report, state):
     total = trial_counts(report.study)["total"]
     assert trial_counts(with_trial(report.study, 48, state=state))["total"] == total
+
+
+def test_uncertainty_has_an_interval_for_each_metric_and_each_difference(report, certain):
+    found = report_numbers(certain(report, persistence=0.001, ridge=0.2))["uncertainty"]
+    metrics = SCORE_NAMES - {"per_step"}
+    assert set(found["test"]) == set(found["test_standardised"]) == metrics
+    assert found["test"]["mse"]["figure"] == report.test.data_units.overall["mse"]
+    assert found["strongest_on_validation"] == "ridge"
+    persistence, ridge = found["differences"]["persistence"], found["differences"]["ridge"]
+    assert set(persistence["test"]) == set(persistence["test_standardised"]) == metrics
+    assert persistence["test"]["mae"]["figure"] == pytest.approx(
+        report.test.data_units.overall["mae"]
+        - report.baselines["persistence"].data_units.overall["mae"]
+    )
+    assert (persistence["outcome"], ridge["outcome"]) == ("better", "not distinguishable")
+    assert set(ridge["diebold_mariano"]) == {"statistic", "p", "adjusted_p"}
+
+
+def test_without_certainty_the_key_is_there_and_null(report):
+    assert report_numbers(report)["uncertainty"] is None

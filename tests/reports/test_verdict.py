@@ -1,7 +1,10 @@
 import math
+from dataclasses import replace
 
 import pytest
 
+from reports.certainty import BETTER, UNCLEAR, outcome, p_in_words
+from reports.contents import Estimate
 from reports.verdict import comparisons, headline, verdict
 
 
@@ -9,7 +12,7 @@ def test_a_win_names_the_best_naive_forecast_first_then_the_others(report_of):
     report = report_of(2.13, persistence=4.26, ridge=2.77)
     assert verdict(report) == (
         "Test RMSE 2.13 data units: 23 % lower than the best naive forecast (ridge, 2.77); "
-        "50 % lower than persistence (4.26)."
+        "50 % lower than persistence (4.26). The test set is too short to tell chance from skill."
     )
 
 
@@ -78,3 +81,62 @@ def test_the_share_is_one_of_rmse_not_of_mse(report_of):
 
 def test_without_baselines_it_says_so(report_of):
     assert "no naive forecast to compare" in verdict(report_of(2.0))
+
+
+def test_a_certain_win_says_how_certain_it_is(report_of, certain):
+    report = report_of(2.0, persistence=4.0, ridge=2.5)
+    text = verdict(certain(report, persistence=0.00001, ridge=0.0123))
+    assert text == (
+        "Test RMSE 2.00 data units (95 % interval 1.00 to 3.00): better than ridge (p = 0.012; the "
+        "strongest naive forecast on validation), 20 % below its 2.50; better than persistence "
+        "(p < 0.001), 50 % below its 4.00."
+    )
+    assert headline(certain(report, persistence=0.0, ridge=0.01)).endswith("forecast (ridge)")
+
+
+def test_a_win_that_may_be_chance_is_not_called_better(report_of, certain):
+    report = certain(report_of(2.0, persistence=4.0, ridge=2.5), persistence=0.001, ridge=0.41)
+    text = verdict(report)
+    assert "not distinguishable from ridge (p = 0.41; the strongest" in text
+    assert "better than ridge" not in text
+    assert "better than persistence (p = 0.001), 50 % below its 4.00" in text
+    assert headline(report) == "Not distinguishable from ridge on the test set"
+
+
+def test_a_certain_loss_comes_first_and_loudly(report_of, certain):
+    report = certain(report_of(3.0, persistence=2.0, ridge=4.0), persistence=0.04, ridge=0.01)
+    text = verdict(report)
+    assert text.startswith("WORSE than persistence: test RMSE 3.00 data units (95 %")
+    assert "WORSE than persistence (p = 0.040), 50 % above its 2.00; better than ridge" in text
+    assert headline(report) == "WORSE than persistence on the test set"
+
+
+def test_a_loss_that_may_be_chance_is_not_better(report_of, certain):
+    report = certain(report_of(2.02, persistence=4.0, ridge=2.0), persistence=0.001, ridge=0.7)
+    text = verdict(report)
+    assert text.startswith("NOT BETTER than ridge: test RMSE 2.02")
+    assert "not distinguishable from ridge (p = 0.70" in text
+    assert "1.0 % above its 2.00" in text
+
+
+def test_a_test_set_that_is_rather_short_is_warned_of(report_of, certain):
+    report = certain(report_of(2.0, ridge=2.5), ridge=0.01)
+    assert "CAUTION" not in verdict(report)
+    short = replace(report, uncertainty=replace(report.uncertainty, short=True))
+    assert verdict(short).startswith(verdict(report))
+    assert "CAUTION: the test set is short" in verdict(short)
+
+
+def test_a_small_p_with_zero_in_the_interval_is_chance(report_of, certain):
+    report = certain(report_of(2.0, ridge=2.5), ridge=0.01)
+    difference = report.uncertainty.differences["ridge"]
+    assert outcome(difference) == BETTER
+    zero = {**difference.standardised, "mse": Estimate(-0.1, -0.2, 0.01)}
+    assert outcome(replace(difference, standardised=zero)) == UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.0001, "p < 0.001"), (0.0499, "p = 0.050"), (0.5, "p = 0.50")]
+)
+def test_p_values_in_words(p, words):
+    assert p_in_words(p) == words

@@ -55,6 +55,18 @@ def outcomes(record: StudyRecord) -> list[tuple[Any, ...]]:
         ),
         *(f"trials.{state}" for state in ("total", "complete", "pruned", "failed")),
         *(f"refit.{fact}" for fact in ("epochs", "updates", "seconds")),
+        *(f"uncertainty.test.{metric}.high" for metric in ("mse", "mae", "rmse")),
+        *(f"uncertainty.test_standardised.{metric}.low" for metric in ("mse", "mae", "rmse")),
+        *(
+            f"uncertainty.differences.{name}.{what}"
+            for name in ("persistence", "seasonal_naive", "ridge")
+            for what in (
+                "test.mae.low",
+                "test_standardised.mse.high",
+                "diebold_mariano.p",
+                "outcome",
+            )
+        ),
         *(f"seconds.{what}" for what in ("search", "refit", "total")),
         *(f"paths.{what}" for what in ("database", "model", "report")),
     ],
@@ -71,6 +83,25 @@ def test_terminal_names_winner_naive_forecasts_and_paths(finished: Finished) -> 
     for text in ("Winner", "persistence", "seasonal naive", "ridge", "studies.db", "model.keras"):
         assert text in output
     assert "[6/6]" in finished[1].stderr
+
+
+def test_intervals_hold_the_figures_and_the_terminal_says_how_certain_they_are(
+    finished: Finished,
+) -> None:
+    report = json.loads((finished[0] / "runs" / "wave" / "report.json").read_text())
+    for unit in ("test", "test_standardised"):
+        for metric, ends in report["uncertainty"][unit].items():
+            assert ends["low"] < report[unit][metric] < ends["high"]
+            assert ends["figure"] == pytest.approx(report[unit][metric])
+        naive = report["baselines"]["ridge"][unit]["rmse"]
+        apart = report["uncertainty"]["differences"]["ridge"][unit]["rmse"]
+        assert apart["figure"] == pytest.approx(report[unit]["rmse"] - naive)
+        assert apart["low"] < apart["figure"] < apart["high"]
+    assert report["uncertainty"]["block"] >= 3  # the horizon
+    last = " ".join(finished[1].stdout.split())  # as the terminal wrapped it
+    assert report["verdict"] in last
+    assert "95 % interval" in last
+    assert "p = " in last or "p < " in last
 
 
 def test_saved_model_takes_raw_windows_and_gives_the_reported_forecasts(
