@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test lint bench bench-storage
+.PHONY: run install test lint bench bench-storage bench-serve
 
 run: install
 	$(BIN)/lstm-search run
@@ -33,3 +33,6 @@ bench: .venv/installed_for_tests
 
 bench-storage: .venv/installed_for_tests
 	$(BIN)/python -m tests.bench.database
+
+bench-serve: .venv/installed_for_tests
+	$(BIN)/python -m tests.bench.serving $(BUNDLE)
