@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,52 @@ class Ledger:
     other_winners: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A trial that is trained again with `seeds` fresh seeds.
+
+    `search` is its score in the search; `scores` are those of the runs that have ended, in the same
+    units, None for one that failed.
+    """
+
+    trial: int
+    search: float
+    scores: tuple[float | None, ...]
+    seeds: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of its runs have ended."""
+        return len(self.scores) == self.seeds
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the seeds, None where one failed or is missing."""
+        whole = [score for score in self.scores if score is not None]
+        return fmean(whole) if whole and len(whole) == self.seeds else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample standard deviation over the seeds, None for fewer than two."""
+        whole = [score for score in self.scores if score is not None]
+        return stdev(whole) if len(whole) > 1 else None
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The candidates in the order of their scores in the search: the first one led it."""
+
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def winner(self) -> int | None:
+        """The trial with the best mean; None before every run has ended, or if all candidates failed."""
+        confirmed = [each for each in self.candidates if each.mean is not None]
+        if not confirmed or not all(each.ended for each in self.candidates):
+            return None
+        return min(confirmed, key=lambda each: each.mean or 0.0).trial
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchReport:
     """What is known of a study while its test set is closed.
@@ -144,6 +191,7 @@ class SearchReport:
     facts: Mapping[str, str]
     ledger: Ledger = Ledger()
     importances: Mapping[str, float] = field(default_factory=dict)
+    confirmation: Confirmation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
 from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
+from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.verdict import verdict
 from reports.wording import (
     baseline_label,
@@ -39,6 +40,7 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
     sections = [
         *top,
         _winner(report, figures),
+        _confirmation(report),
         _search(report, figures),
         _facts(report),
         _files(report),
@@ -146,6 +148,26 @@ def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
         )
     alt = "Training loss and validation metric of the winner by epoch"
     return "\n\n".join(lines + _figure(figures, "loss_curves", alt))
+
+
+def _confirmation(report: SearchReport) -> str:
+    """Every candidate's spread over the seeds, who led before and after, and the optimism."""
+    found, confirmation = optimism(report), report.confirmation
+    lines = [] if found is None else [optimism_in_words(found, report.metric)]
+    if confirmation is not None:
+        rows = [
+            [
+                f"trial {each.trial}",
+                number(each.search),
+                number(each.mean),
+                number(each.deviation),
+                ", ".join("failed" if score is None else number(score) for score in each.scores),
+            ]
+            for each in confirmation.candidates
+        ]
+        heads = ["Candidate", "Search", "Mean", "Deviation", "Fresh seeds"]
+        lines = [decision_in_words(confirmation), _table(heads, rows), *lines]
+    return "\n\n".join(["## Confirmation", *lines]) if lines else ""
 
 
 def _search(report: SearchReport, figures: Mapping[str, str]) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from reports.certainty import uncertainty_numbers
-from reports.contents import ForecastScores, Ledger, Scores, SearchReport, StudyReport
+from reports.contents import Confirmation, ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.figure_data import LossCurves, loss_curves_info
+from reports.optimism import optimism
 from reports.pruning import Pruning, pruning_info
 from reports.residuals import residuals_info
 from reports.verdict import verdict
@@ -36,6 +37,7 @@ def report_numbers(report: SearchReport) -> dict[str, Any]:
         **tested,
         "trials": trial_counts(report.study),
         "ledger": _ledger(report.ledger),
+        **_confirmation(report),
         "seconds": {"search": None, "refit": None, "total": None, **report.seconds},
         "paths": report.paths,
         "facts": report.facts,
@@ -61,6 +63,28 @@ def _tested(report: StudyReport) -> dict[str, Any]:
         "refit": asdict(report.refit),
         "targets": report.forecasts.targets,
         "residuals": [asdict(residuals) for residuals in residuals_info(report.forecasts)],
+    }
+
+
+def _confirmation(report: SearchReport) -> dict[str, Any]:
+    """What is there of "confirmation" and "optimism"."""
+    found, confirmation = optimism(report), report.confirmation
+    numbers: dict[str, Any] = {} if found is None else {"optimism": asdict(found)}
+    if confirmation is not None:
+        numbers["confirmation"] = confirmation_numbers(confirmation)
+    return numbers
+
+
+def confirmation_numbers(confirmation: Confirmation) -> dict[str, Any]:
+    """Lay a confirmation out as nested plain values."""
+    return {
+        "seeds": confirmation.candidates[0].seeds,
+        "first_before": confirmation.candidates[0].trial,
+        "first_after": confirmation.winner,
+        "candidates": [
+            {**asdict(each), "mean": each.mean, "deviation": each.deviation}
+            for each in confirmation.candidates
+        ],
     }
 
 

@@ -150,7 +150,7 @@ def _moved(order: WorkOrder, rows: NDArray[np.float64], folder: Path) -> WorkOrd
     study = order.study.model_copy(
         update={"output": order.study.output.model_copy(update={"directory": str(folder)})}
     )
-    study.directory.mkdir()
+    study.directory.mkdir(parents=True)
     return replace(
         order,
         study=study,

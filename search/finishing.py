@@ -28,9 +28,11 @@ from storage.address import redacted
 from storage.ledger import Opening, record_opening, utc_now
 from storage.records import StudyRecord, TrialRecord
 
+_MEDIAN = " (in the median of its confirmation runs, where there are any)"
 _RULES = {
-    "same-updates": "as many optimiser updates as the winner made up to its best epoch",
-    "same-epochs": "as many passes through the data as the winner made up to its best epoch",
+    "same-updates": "as many optimiser updates as the winner made up to its best epoch" + _MEDIAN,
+    "same-epochs": "as many passes through the data as the winner made up to its best epoch"
+    + _MEDIAN,
 }
 
 
@@ -96,7 +98,6 @@ def make_report(
     started: float,
 ) -> StudyReport:
     """Put everything about a finished study together; `started` is on `time.perf_counter`."""
-    winner = record.trials[refitted.trial]
     about = About(
         task=task_in_words(preparation.dataset.targets, study.data.horizon),
         metric=study.training.metric,
@@ -107,7 +108,8 @@ def make_report(
             "total": time.perf_counter() - started,
         },
         paths=_paths(study),
-        facts=_facts(study, preparation, winner) | _coverage(study, stored),
+        facts=_facts(study, preparation, record.trials[refitted.trial], refitted.seed)
+        | _coverage(study, stored),
     )
     return study_report(record, about, stored)
 
@@ -146,7 +148,9 @@ def _coverage(study: Study, stored: StoredForecasts) -> dict[str, str]:
     return {"test values below each quantile": found}
 
 
-def _facts(study: Study, preparation: Preparation, winner: TrialRecord) -> dict[str, str]:
+def _facts(
+    study: Study, preparation: Preparation, winner: TrialRecord, seed: int
+) -> dict[str, str]:
     dataset, split = preparation.dataset, preparation.split
     packages = ("lstm-search", "optuna", "tensorflow", "keras", "numpy")
     facts = {
@@ -154,7 +158,7 @@ def _facts(study: Study, preparation: Preparation, winner: TrialRecord) -> dict[
         "inputs": ", ".join(dataset.columns),
         "filled cells": ", ".join(f"{n} {count}" for n, count in dataset.filled.items()) or "none",
         "season": f"{preparation.season} rows",
-        "seed": f"{study.study.seed} (trial {winner.number}: {winner.attributes['seed']})",
+        "seed": f"{study.study.seed} (trial {winner.number}: {seed})",
         "sampler and pruner": f"{study.study.sampler}, {study.study.pruner}",
         "versions": ", ".join(f"{name} {version(name)}" for name in packages),
         "python": platform.python_version(),

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
 from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from search.budget import SETTINGS
+from search.confirmation import confirm
 from search.devices import plan_compute
 from search.preparation import make_directory, prepare, share_rows
 from search.searching import Progress, check_same, identity_of, search
@@ -85,6 +87,7 @@ def study_to_join(name: str, storage_url: str, place: Place) -> Study:
         "directory": str(place.directory),
         "artifacts": place.artifacts or reachable(attributes["artifacts"]),
     }
+    sections["confirm"] = attributes.get("confirm", {})
     return make_study(sections, f"study {name!r}")
 
 
@@ -98,7 +101,7 @@ def _begun(storage: Database, name: str) -> dict[str, Any] | None:
 
 
 def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
-    """Work for a study until it has its trials, or has had enough.
+    """Work for a study until it has its trials, or has had enough, and its winner is confirmed.
 
     Args:
         study: as `study_to_join` gives it.
@@ -117,8 +120,13 @@ def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
     open_artifacts(study.artifacts)
     task = share_rows(preparation, study)
     compute = plan_compute(study.study)
-    try:
+
+    def carry_out(study: Study, found: optuna.Study) -> None:
         search(study, found, task, preparation.target_hash, compute, watch)
+
+    try:
+        carry_out(study, found)
+        confirm(storage, study, found, carry_out)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from reports.counts import finished_trials, trial_counts
 from search.searching import Progress
 from search.study import Study
+from search.worker import CONFIRMS, RUN
 from storage.records import TrialRecord
 
 Watch = Callable[[Progress], None]
@@ -46,8 +47,11 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told: set[int] | None = None
+        self._study = ""
 
     def __call__(self, progress: Progress) -> None:
+        if progress.record.name != self._study:  # the search, then its confirmation
+            self._study, self._told = progress.record.name, None
         ended = {trial.number: trial for trial in finished_trials(progress.record)}
         if self._told is None:
             self._told = set(ended)
@@ -70,6 +74,9 @@ def _line(trial: TrialRecord, progress: Progress, done: int) -> str:
         value = "-" if trial.value is None else f"{trial.value:.5g}"
         epochs = trial.attributes.get("epochs", "?")
         what = f"{trial.state} at {progress.metric} {value} after {epochs} epochs"
+    if CONFIRMS in trial.attributes:
+        name = f"trial {trial.attributes[CONFIRMS]} with fresh seed {trial.attributes[RUN] + 1}"
+        return f"[{done}/{progress.total}] {name} {what}"
     return f"[{done}/{progress.total}] trial {trial.number} {what}{so_far}"
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from objectives.errors import InputError
 from objectives.objective import resolved_hyperparameters
-from reports.contents import Forecasts, Ledger, Refit, SearchReport, StudyReport, Winner
+from reports.contents import (
+    Confirmation,
+    Forecasts,
+    Ledger,
+    Refit,
+    SearchReport,
+    StudyReport,
+    Winner,
+)
 from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
 from storage.ledger import openings_of
@@ -29,7 +37,12 @@ class About:
     facts: Mapping[str, str]
 
 
-def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> StudyReport:
+def study_report(
+    record: StudyRecord,
+    about: About,
+    stored: StoredForecasts,
+    confirmation: Confirmation | None = None,
+) -> StudyReport:
     """Score the winner, the winner before the refit and the naive forecasts."""
     score, identity = scorer(stored.measure), record.attributes["identity"]
     return StudyReport(
@@ -38,6 +51,7 @@ def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> 
         metric=about.metric,
         winner=winner_of(record.trials[stored.trial]),
         ledger=ledger_of(record, stored),
+        confirmation=confirmation,
         validation=score(stored.validation_truth, stored.validation),
         test=score(stored.truth, stored.test),
         train_only=score(stored.truth, stored.train_only),
@@ -57,12 +71,15 @@ def study_report(record: StudyRecord, about: About, stored: StoredForecasts) -> 
     )
 
 
-def report_again(record: StudyRecord, directory: Path) -> SearchReport:
+def report_again(
+    record: StudyRecord, directory: Path, confirmation: Confirmation | None
+) -> SearchReport:
     """Make a study's report from what is stored, the test set staying closed.
 
     Args:
         record: the study.
         directory: its folder.
+        confirmation: what is stored of it.
 
     Returns:
         A `StudyReport` where a winner has been tested; else what is known of the search so far.
@@ -75,14 +92,15 @@ def report_again(record: StudyRecord, directory: Path) -> SearchReport:
         raise InputError(f"study {record.name!r} was not made by lstm-search")
     stored = load_forecasts(directory)
     if stored is not None and stored.trial < len(record.trials):
-        return study_report(record, _about_before(directory), stored)
-    best = record.best
+        return study_report(record, _about_before(directory), stored, confirmation)
+    best = crowned(record, confirmation)
     return SearchReport(
         study=record,
         task=task_in_words(identity["data"]["targets"], identity["data"]["horizon"]),
         metric=identity["training"]["metric"],
         winner=None if best is None else winner_of(best),
         ledger=ledger_of(record, None),
+        confirmation=confirmation,
         seconds={},
         paths={"report": str(directory / "report.md"), "directory": str(directory)},
         facts={
@@ -110,6 +128,13 @@ def _about_before(directory: Path) -> About:
             f"{path}: cannot be read ({type(error).__name__}); `lstm-search run` with the study's file "
             "writes it again, without opening the test set"
         ) from None
+
+
+def crowned(record: StudyRecord, confirmation: Confirmation | None) -> TrialRecord | None:
+    """The confirmed winner, or the search's best so far; None where no trial is complete."""
+    if confirmation is None or confirmation.winner is None:
+        return record.best
+    return record.trials[confirmation.winner]
 
 
 def winner_of(trial: TrialRecord) -> Winner:

@@ -9,11 +9,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import optuna
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
+from search.confirmation import choose_winner, confirm, read_confirmation
 from search.devices import plan_compute
 from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import make_directory, prepare, share_rows
@@ -63,23 +65,28 @@ def run_study(
     task = share_rows(preparation, study)
     try:
         compute = plan_compute(study.study)
-        target_hash = preparation.target_hash
-        search(study, found, task, target_hash, compute, watch)
-        record = record_of_study(found)
-        if record.best is None:
-            raise InputError(no_winner(record))
-        winner = found.get_trials(deepcopy=False)[record.best.number]
-        kept = partial(load_weights, artifacts, winner)
+
+        def carry_out(study: Study, found: optuna.Study) -> None:
+            search(study, found, task, preparation.target_hash, compute, watch)
+
+        carry_out(study, found)
+        confirm(storage, study, found, carry_out)
+        chosen = choose_winner(storage, found)
+        if chosen is None:
+            raise InputError(no_winner(record_of_study(found)))
+        run = chosen.study.get_trials(deepcopy=False)[chosen.run]
+        kept = partial(load_weights, artifacts, run)
         with _alone(study.directory):
-            refitted = refit_winner(study, task, record.best, compute[0], kept)
+            refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
             stored = judge_winner(study, preparation, task, found, refitted, command)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
-    write_metadata(study, preparation, record.trials[refitted.trial])
+    write_metadata(study, preparation, chosen.trial)
     record = record_of_study(found)  # with what the ledger says now
     report = make_report(study, preparation, record, refitted, stored, started)
-    report = replace(report, importances=importances(found))
+    confirmation = read_confirmation(storage, record)
+    report = replace(report, importances=importances(found), confirmation=confirmation)
     write_report(report, study.directory, study_figures(found))
     return StudyResult(report, study.directory)
 

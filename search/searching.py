@@ -58,6 +58,7 @@ def open_study(storage: Database, study: Study, preparation: Preparation) -> opt
         else:
             _begin(found, study, identity)
         share_settings(found, study)
+        found.set_user_attr("confirm", study.confirm.model_dump())
         found.set_user_attr("data_path", _absolute(study.data.path))
         found.set_user_attr("artifacts", study.artifacts)
     return found

@@ -17,6 +17,7 @@ from storage.known_trials import newest_trials
 
 MOST_RETRIES = 2
 _FEW = 100
+_KEPT = ("confirms", "run", "seed")  # attributes that a retry takes over
 _SLOT, _RETRY = "slot", "retry_of"  # attributes of a retry: its slot, and the number it stands for
 
 
@@ -93,8 +94,14 @@ def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> 
     tries = int(trial.user_attrs.get("tries", 1)) + lost
     if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
         return False
+    kept = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
     study.enqueue_trial(
         trial.params,
-        user_attrs={_SLOT: slot_of(trial, trials), _RETRY: trial.number, "tries": tries},
+        user_attrs={
+            **kept,
+            _SLOT: slot_of(trial, trials),
+            _RETRY: trial.number,
+            "tries": tries,
+        },
     )
     return True

@@ -65,6 +65,22 @@ class StudySettings(Section):
     checkpoint_seconds: Annotated[Number, Field(gt=0)] = 60.0
 
 
+class ConfirmSettings(Section):
+    """How the winner is confirmed after the search.
+
+    The best `candidates` trials, less those that nearly repeat a better one, are trained again with
+    `seeds` fresh seeds each, and the mean decides. Fewer than two candidates, or no seeds, turn it off.
+    """
+
+    candidates: Annotated[Integer, Field(ge=0)] = 3
+    seeds: Annotated[Integer, Field(ge=0)] = 3
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing is to be confirmed."""
+        return self.candidates < 2 or self.seeds == 0
+
+
 class OutputSettings(Section):
     """Where files go: `directory` holds one folder for each study, and the SQLite database.
 
@@ -85,6 +101,7 @@ class Study(Section):
     study: StudySettings = StudySettings()
     training: TrainingSettings = TrainingSettings()
     final: FinalSettings = FinalSettings()
+    confirm: ConfirmSettings = ConfirmSettings()
     output: OutputSettings = OutputSettings()
 
     @model_validator(mode="after")
@@ -145,7 +162,7 @@ class Study(Section):
     def identity(self) -> dict[str, Any]:
         """What two runs must share to be one study: all but names, places and budgets."""
         sections = self.model_dump(mode="json")
-        del sections["output"], sections["data"]["path"]
+        del sections["output"], sections["confirm"], sections["data"]["path"]
         for budget in (
             "name",
             "storage",

@@ -12,7 +12,7 @@ import pandas as pd
 from objectives.pruning import PrunerName
 from objectives.settings import FinalSettings, TrainingSettings
 from objectives.space import RealRange, SearchSpace, WholeRange
-from search.study import OutputSettings, SamplerName, StudySettings
+from search.study import ConfirmSettings, OutputSettings, SamplerName, StudySettings
 from search.survey import Survey
 from search.toml_text import prose, setting, toml_value, unused
 
@@ -77,6 +77,10 @@ _TRAINING = {
     "schedule_factor": '"plateau" multiplies the rate by this',
     "schedule_patience": "after so many epochs without a better metric",
 }
+_CONFIRM = {
+    "candidates": "so many of the best trials are trained again after the search; 0 for none",
+    "seeds": "with so many fresh seeds each; the mean decides",
+}
 _FINAL = {
     "members": "networks trained on train+validation, each from its own seed: their mean forecasts",
     "updates": 'as many as the winner made; or "same-epochs": as many passes',
@@ -112,6 +116,7 @@ def study_text(seen: Survey, plan: Plan) -> str:
         "study": _study(plan),
         "training": _training(),
         "final": [unused(key, value, _FINAL[key]) for key, value in FinalSettings()],
+        "confirm": [unused(key, value, _CONFIRM[key]) for key, value in ConfirmSettings()],
         "output": [
             unused("directory", OutputSettings().directory, "a folder for each study in it"),
             unused("artifacts", "runs/artifacts", "the trials' weights; or s3://bucket/prefix"),

@@ -37,6 +37,7 @@ from storage.outage import outlast, passing
 from storage.records import find_study
 from storage.turn import wait_for_turn
 
+CONFIRMS, RUN, SEED = "confirms", "run", "seed"  # attributes: see search.confirmation
 _HOLD_SECONDS = 0.5  # for samplers and pruners; what is counted is read anew
 
 
@@ -177,7 +178,11 @@ def _objective(
         task=order.task,
         space=order.study.space,
         target_hash=order.target_hash,
-        seed_of=lambda trial: seed_of(settings.seed, slot(), "training"),
+        seed_of=lambda trial: (
+            trial.user_attrs[SEED]
+            if SEED in trial.user_attrs
+            else seed_of(settings.seed, slot(), "training")
+        ),
         compute=compute,
         stop=stop,
         keep=lambda trial, outcome: _keep_if_best(order, store, trial, outcome),
@@ -209,14 +214,17 @@ def _frozen(trial: optuna.Trial) -> FrozenTrial:
 def _keep_if_best(
     order: WorkOrder, store: ArtifactStore | None, trial: optuna.Trial, outcome: TrialOutcome
 ) -> None:
-    """Keep the weights of a trial that nobody has beaten yet; the winner is always among these.
+    """Keep the weights of a trial that nobody has beaten yet, and of every run of a confirmation.
+
+    The winner is always among these.
 
     Where they cannot be written the trial stands all the same: its seed can make them again.
     """
     metric = order.study.training.metric
     value = outcome.value(metric)
     trials = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if store is None or any(other.value is not None and other.value < value for other in trials):
+    beaten = any(other.value is not None and other.value < value for other in trials)
+    if store is None or (beaten and CONFIRMS not in trial.user_attrs):
         return
     try:
         save_weights(store, trial, outcome.weights)

@@ -54,7 +54,11 @@ class KnownTrials(_CachedStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As Optuna's; who asks for trials that have ended does not make it read those that run."""
-        self._wants_running = states is None or TrialState.RUNNING in states
+        if states is not None and TrialState.WAITING in states:
+            self.let_go()  # whoever is about to begin a trial must see what has been queued
+        self._wants_running = states is None or any(
+            state in states for state in (TrialState.RUNNING, TrialState.WAITING)
+        )
         return super().get_all_trials(study_id, deepcopy, states)
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:

@@ -15,6 +15,7 @@ from storage.artifacts import LOCATION, absolute_location, artifacts_of, copied_
 from storage.database import open_storage
 from storage.errors import StorageError, database_errors
 from storage.models import copy_models
+from storage.records import confirmation_name, study_names
 
 _WRITES = 5
 CONNECTIONS_A_WORKER = 2  # one for the trial and one for its heartbeat
@@ -89,7 +90,7 @@ def examine(url: str) -> Health:
             server=f"{kind} {version}".strip(),
             schema=storage.get_current_version(),
             newest_schema=storage.get_head_version(),
-            studies=len(storage.get_all_studies()),
+            studies=len(study_names(storage)),
             write_seconds=_write_seconds(storage),
             connections_allowed=allowed,
             connections_used=used,
@@ -161,7 +162,8 @@ def copy_studies(
                     f"there is a study {name!r} in the database to copy to already; delete it there "
                     "first, or name the studies to copy"
                 )
-        return sum(_copy(source, target, name, location) for name in names)
+        with_runs = [each for name in names for each in (name, confirmation_name(name))]
+        return sum(_copy(source, target, n, location) for n in with_runs if n in known)
 
 
 def _copy(source: RDBStorage, target: RDBStorage, name: str, location: str | None) -> int:
@@ -214,7 +216,7 @@ def back_up(url: str, file: Path) -> int:
     source = open_storage(url)
     try:
         target = open_storage(f"sqlite:///{unfinished}")
-        names = tuple(study.study_name for study in source.get_all_studies())
+        names = study_names(source)
         copy_studies(source, target, names)
         target.remove_session()
         target.engine.dispose()  # the last connection brings everything into the one file
@@ -234,6 +236,6 @@ def restore(file: Path, url: str) -> int:
     if not file.exists():
         raise StorageError(f"there is no backup {file}")
     source = open_storage(f"sqlite:///{file}")
-    names = tuple(study.study_name for study in source.get_all_studies())
+    names = study_names(source)
     copy_studies(source, open_storage(url), names)
     return len(names)

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
@@ -29,6 +30,8 @@ STATE_NAMES = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+
+_CONFIRMATION = "/confirmation"  # a slash, which no user's study has in its name
 
 # Optuna's tables, as far as a summary needs them: its own objects take seconds for 5,000 trials.
 _trials = table(
@@ -189,6 +192,31 @@ def read_study(storage: Database, name: str) -> StudyRecord:
     return record_of_study(find_study(storage, name))
 
 
+def confirmation_name(name: str) -> str:
+    """The name of the study that holds the confirmation runs of another, and belongs to it."""
+    return name + _CONFIRMATION
+
+
+def has_study(storage: Database, name: str) -> bool:
+    """Whether there is a study of this name.
+
+    Raises:
+        StorageError: The database does not answer.
+    """
+    with database_errors(f"cannot look for study {name!r}"):
+        return any(study.study_name == name for study in storage.get_all_studies())
+
+
+def study_names(storage: RDBStorage) -> tuple[str, ...]:
+    """The names of the users' studies in the order of creation, without those that belong to one."""
+    names = [study.study_name for study in storage.get_all_studies()]
+    return tuple(
+        name
+        for name in names
+        if not (name.endswith(_CONFIRMATION) and name.removesuffix(_CONFIRMATION) in names)
+    )
+
+
 def list_studies(storage: Database) -> tuple[StudySummary, ...]:
     """Summarise every study in the order of creation, in a number of queries that never grows.
 
@@ -213,7 +241,8 @@ def list_studies(storage: Database) -> tuple[StudySummary, ...]:
         .group_by(_trials.c.study_id, _trials.c.state)
     )
     with database_errors("cannot list the studies"):
-        studies = storage.get_all_studies()
+        names = study_names(storage)
+        studies = [study for study in storage.get_all_studies() if study.study_name in names]
         with storage.engine.begin() as connection:
             rows = connection.execute(query).all()
     return tuple(
@@ -223,13 +252,15 @@ def list_studies(storage: Database) -> tuple[StudySummary, ...]:
 
 
 def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) -> None:
-    """Delete a study with its trials, turn, registered models and, unless they are kept, its artifacts.
+    """Delete a study, its confirmation, turn, registered models and, unless they are kept, artifacts.
 
     Raises:
         StorageError: There is no such study, the database does not answer, or the artifacts cannot be
             removed; the study is still there then.
     """
     study = find_study(storage, name)
+    if has_study(storage, confirmation_name(name)):
+        delete_study(storage, confirmation_name(name), keep_artifacts=keep_artifacts)
     with database_errors(f"cannot delete study {name!r}"):
         location = study.user_attrs.get(LOCATION)
         if location is not None and not keep_artifacts:
@@ -241,7 +272,7 @@ def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) 
 
 
 def _absent(storage: Database, name: str) -> StorageError:
-    names = [study.study_name for study in storage.get_all_studies()]
+    names = study_names(storage)
     close = difflib.get_close_matches(name, names, n=3)
     if close:
         hint = f"did you mean {' or '.join(repr(known) for known in close)}?"

@@ -7,15 +7,20 @@ from rich.console import Console
 from rich.table import Table
 
 from objectives.errors import InputError
+from reports.numbers import confirmation_numbers
+from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.reporting import no_winner
+from search.confirmation import read_confirmation
+from search.reporting import crowned, no_winner
 from storage.records import read_study
 
 
 def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
-    """Print the best trial's value and hyperparameters."""
-    record = read_study(open_existing(storage, out), name)
-    best = record.best
+    """Print the confirmed winner, or the best trial so far: its value and hyperparameters."""
+    database = open_existing(storage, out)
+    record = read_study(database, name)
+    confirmation = read_confirmation(database, record)
+    best = crowned(record, confirmation)
     if best is None:
         raise InputError(no_winner(record))
     hyperparameters = best.attributes.get("hyperparameters", dict(best.params))
@@ -27,6 +32,7 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
             "params": hyperparameters,
             "best_epoch": best.attributes.get("best_epoch"),
             "seed": best.attributes.get("seed"),
+            "confirmation": None if confirmation is None else confirmation_numbers(confirmation),
         }
         print(json.dumps(found, indent=2))
         return 0
@@ -36,4 +42,6 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
     console = Console()
     console.print(f"trial [bold]{best.number}[/] of study {name}: {best.value:.6g} on validation")
     console.print(table)
+    if confirmation is not None:
+        console.print(decision_in_words(confirmation), highlight=False)
     return 0

@@ -11,6 +11,7 @@ from reports.verdict import verdict
 from reports.wording import looks_in_words
 from reports.writing import write_report
 from search.commands.opening import open_existing, results_folder
+from search.confirmation import read_confirmation
 from search.reporting import report_again
 from search.study_figures import importances, study_figures
 from storage.records import find_study, record_of_study
@@ -18,10 +19,12 @@ from storage.records import find_study, record_of_study
 
 def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
     """Write a study's report again, or that of its search so far; the test set stays closed."""
-    found = find_study(open_existing(storage, out), name)
+    database = open_existing(storage, out)
+    found = find_study(database, name)
     record = record_of_study(found)
     directory = results_folder(out) / name
-    report = replace(report_again(record, directory), importances=importances(found))
+    report = report_again(record, directory, read_confirmation(database, record))
+    report = replace(report, importances=importances(found))
     directory.mkdir(parents=True, exist_ok=True)
     written = write_report(report, directory, study_figures(found))
     if as_json:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from objectives.errors import InputError
 from reports.numbers import report_json
+from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.tables import scores_table, winner_table
 from reports.verdict import verdict
 from reports.wording import looks_in_words
@@ -89,6 +90,10 @@ def _print(result: StudyResult) -> None:
     console.print()
     console.print(winner_table(report))
     console.print(scores_table(report))
+    if report.confirmation is not None:
+        console.print(decision_in_words(report.confirmation), highlight=False)
+    if (found := optimism(report)) is not None:
+        console.print(optimism_in_words(found, report.metric), highlight=False)
     console.print(verdict(report), style="bold", highlight=False)
     style = "bold red" if report.ledger.other_winners else None
     console.print(looks_in_words(report.ledger), style=style, highlight=False)

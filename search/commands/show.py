@@ -7,7 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from reports.contents import Confirmation
+from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
+from search.confirmation import read_confirmation
+from search.reporting import crowned
 from search.result import trials_frame
 from storage.records import StudyRecord, TrialRecord, read_study
 
@@ -18,14 +22,20 @@ def execute(
     name: str, storage: str | None, out: Path | None, *, as_json: bool, as_csv: bool
 ) -> int:
     """Print a row for each trial, as a table, JSON or CSV."""
-    record = read_study(open_existing(storage, out), name)
+    database = open_existing(storage, out)
+    record = read_study(database, name)
     if as_json:
         print(json.dumps([_plain(trial) for trial in record.trials], indent=2, default=str))
     elif as_csv:
         print(trials_frame(record.trials).to_csv(), end="")
     else:
         # A file or a pipe has no width to fit into.
-        Console(width=None if sys.stdout.isatty() else 300).print(_table(record))
+        confirmation = read_confirmation(database, record)
+        console = Console(width=None if sys.stdout.isatty() else 300)
+        console.print(_table(record, crowned(record, confirmation)))
+        if confirmation is not None:
+            console.print(_candidates(confirmation))
+            console.print(decision_in_words(confirmation), highlight=False)
     return 0
 
 
@@ -43,12 +53,21 @@ def _plain(trial: TrialRecord) -> dict[str, object]:
     }
 
 
-def _table(record: StudyRecord) -> Table:
+def _candidates(confirmation: Confirmation) -> Table:
+    heads = ("candidate", "search", "mean", "deviation", "fresh seeds")
+    table = Table(*heads, header_style="bold", title="Confirmation", title_justify="left")
+    for each in confirmation.candidates:
+        scores = ", ".join("failed" if score is None else _short(score) for score in each.scores)
+        cells = (str(each.trial), *map(_short, (each.search, each.mean, each.deviation)), scores)
+        table.add_row(*cells, style="bold green" if each.trial == confirmation.winner else None)
+    return table
+
+
+def _table(record: StudyRecord, best: TrialRecord | None) -> Table:
     names = list(dict.fromkeys(name for trial in record.trials for name in trial.params))
     failures = any("failure" in trial.attributes for trial in record.trials)
     columns = ("trial", "state", "value", *names, "epochs", "best", "overhead", "seconds")
     table = Table(*columns, *(("reason",) if failures else ()), header_style="bold")
-    best = record.best
     for trial in record.trials:
         style = "bold green" if best and trial.number == best.number else None
         state = f"[{_STYLES.get(trial.state, 'dim')}]{trial.state}[/]"

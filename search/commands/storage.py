@@ -7,6 +7,7 @@ from rich.console import Console
 from storage import maintenance
 from storage.address import redacted
 from storage.database import open_storage
+from storage.records import study_names
 
 _SLOW_WRITE = 0.1  # seconds; a trial of 30 epochs writes about 60 times
 
@@ -53,7 +54,7 @@ def restore(file: Path, url: str) -> int:
 def copy(source: str, target: str, names: tuple[str, ...], artifacts: str | None) -> int:
     """Copy the studies named, or all, from one database to another, and their artifacts if asked to."""
     opened = open_storage(source)
-    chosen = names or tuple(study.study_name for study in opened.get_all_studies())
+    chosen = names or study_names(opened)
     trials = maintenance.copy_studies(opened, open_storage(target), chosen, artifacts)
     also = "" if artifacts is None else f", their artifacts in {artifacts}"
     print(f"{len(chosen)} studies with {trials} trials are in {redacted(target)}{also}")

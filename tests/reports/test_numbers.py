@@ -22,7 +22,7 @@ def test_every_key_that_scripts_rely_on_is_there(report):
         "study", "task", "metric", "verdict", "best", "validation", "validation_standardised",
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
         "paths", "facts", "targets", "curves", "importances", "pruning", "residuals",
-        "configuration", "ledger", "uncertainty",
+        "configuration", "ledger", "optimism", "uncertainty",
     }  # fmt: skip
     assert set(numbers["best"]) == {"params", "value", "trial"}
     assert set(numbers["train_only"]) == {"test", "test_standardised"}

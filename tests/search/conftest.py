@@ -34,6 +34,9 @@ pruner = "{pruner}"
 grace_period = {grace_period}
 checkpoint_seconds = {checkpoint_seconds}
 
+[confirm]
+seeds = {seeds}
+
 [training]
 epochs = {epochs}
 """
@@ -66,6 +69,8 @@ def write_study() -> Callable[..., Path]:
         pruner: str = "median",
         grace_period: int = 300,
         checkpoint_seconds: float = 60.0,
+        *,
+        seeds: int = 0,
     ) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         wave().to_csv(folder / "wave.csv", index=False)
@@ -74,6 +79,7 @@ def write_study() -> Callable[..., Path]:
             STUDY.format(
                 trials=trials,
                 epochs=epochs,
+                seeds=seeds,
                 pruner=pruner,
                 grace_period=grace_period,
                 checkpoint_seconds=checkpoint_seconds,

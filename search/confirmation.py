@@ -1,0 +1,188 @@
+"""Confirmation: the best trials of a search trained again with fresh seeds, and the mean decides.
+
+The best of many noisy scores is biased (Cawley & Talbot 2010), and the seed alone moves an LSTM's score
+(Reimers & Gurevych 2017). The runs are trials of a second Optuna study, "NAME/confirmation", in which
+every point is queued and none is sampled: the same workers carry them out, with signs of life, retries
+and checkpoints, and no sampler, pruner or budget of the search ever sees them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import optuna
+
+from reports.contents import Candidate, Confirmation
+from search.budget import share_settings
+from search.candidates import choose_candidates
+from search.orphans import experimental
+from search.preparation import make_directory
+from search.study import ConfirmSettings, Study
+from search.worker import CONFIRMS, RUN, SEED, WorkerName
+from storage.artifacts import LOCATION
+from storage.database import Database
+from storage.records import (
+    StudyRecord,
+    TrialRecord,
+    confirmation_name,
+    find_study,
+    has_study,
+    read_study,
+    record_of_study,
+)
+from storage.turn import wait_for_turn
+
+SETTINGS = "confirm"  # the attribute of the search's study that holds what all workers go by
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A winner: `trial` is what the refit replays, under the number of the search's trial.
+
+    `study` and `run` say where its weights are linked: a trial of that study.
+    """
+
+    trial: TrialRecord
+    study: optuna.Study
+    run: int
+
+
+def confirm(
+    storage: Database,
+    study: Study,
+    found: optuna.Study,
+    carry_out: Callable[[Study, optuna.Study], None],
+) -> None:
+    """Train the best trials again until each has its runs; what is stored already is not repeated.
+
+    Whoever calls this when a search has ended comes to the same runs, so that `run` and `worker` share
+    them.
+
+    Args:
+        storage: the database of both studies.
+        study: the search's settings.
+        found: the search's study.
+        carry_out: runs the trials of a study by its settings until it has all.
+    """
+    settings = confirm_settings(found)
+    record = record_of_study(found)
+    candidates = choose_candidates(record.trials, study.space.distributions(), settings.candidates)
+    if settings.off or len(candidates) < 2:
+        return
+    name = confirmation_name(study.study.name)
+    with experimental():
+        optuna.create_study(
+            study_name=name, storage=storage, direction="minimize", load_if_exists=True
+        )
+    runs = find_study(storage, name)
+    with wait_for_turn(storage, study.study.name, WorkerName.mine().text):
+        _queue(runs, record, candidates, settings.seeds)
+        confirming = _confirming(study, len(_first_tries(runs)))
+        share_settings(runs, confirming)
+        runs.set_user_attr(LOCATION, study.artifacts)
+    if any(not trial.state.is_finished() for trial in runs.get_trials(deepcopy=False)):
+        make_directory(confirming.directory)
+        carry_out(confirming, runs)
+
+
+def confirm_settings(found: optuna.Study) -> ConfirmSettings:
+    """The settings that the latest `run` stored."""
+    return ConfirmSettings(**found.user_attrs.get(SETTINGS, {}))
+
+
+def _confirming(study: Study, runs: int) -> Study:
+    """The search's settings with so many trials, each to its end."""
+    changes = {
+        "name": confirmation_name(study.study.name),
+        "sampler": "random",
+        "pruner": "none",
+        "trials": runs,
+        "timeout": None,
+        "until": None,
+        "no_improvement": None,
+        "enqueue": (),
+    }
+    return study.model_copy(update={"study": study.study.model_copy(update=changes)})
+
+
+def _queue(
+    runs: optuna.Study, record: StudyRecord, candidates: Sequence[TrialRecord], seeds: int
+) -> None:
+    """Queue the runs that are missing, those of earlier candidates too: their evidence counts on."""
+    known = {(t.user_attrs[CONFIRMS], t.user_attrs[RUN]) for t in _first_tries(runs)}
+    earlier = {number for number, _ in known}
+    wanted = [*candidates, *(t for t in record.trials if t.number in earlier)]
+    for run in range(seeds):
+        for trial in wanted:
+            if (trial.number, run) not in known:
+                known.add((trial.number, run))
+                seed = fresh_seed(trial.attributes["seed"], run)
+                marks = {CONFIRMS: trial.number, RUN: run, SEED: seed}
+                runs.enqueue_trial(dict(trial.params), user_attrs=marks)
+
+
+def _first_tries(runs: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    trials = runs.get_trials(deepcopy=False)
+    return [trial for trial in trials if "retry_of" not in trial.user_attrs]
+
+
+def fresh_seed(seed: int, run: int) -> int:
+    """The seed of a confirmation run, from that of the trial in the search and the number of the run."""
+    return int(np.random.SeedSequence([seed, 1 + run]).generate_state(1)[0])
+
+
+def read_confirmation(storage: Database, record: StudyRecord) -> Confirmation | None:
+    """What is stored of a study's confirmation, finished or not; None where there is none."""
+    name = confirmation_name(record.name)
+    if not has_study(storage, name):
+        return None
+    seeds = ConfirmSettings(**record.attributes.get(SETTINGS, {})).seeds
+    return confirmation_from(record, read_study(storage, name), seeds)
+
+
+def confirmation_from(record: StudyRecord, runs: StudyRecord, seeds: int) -> Confirmation | None:
+    """Gather the runs by candidate, in the order of the search's scores."""
+    ended = _ended(runs)
+    numbers = {trial.attributes[CONFIRMS] for trial in runs.trials}
+    trials = [t for t in record.trials if t.number in numbers and t.value is not None]
+    candidates = tuple(
+        Candidate(
+            trial=trial.number,
+            search=trial.value or 0.0,
+            scores=tuple(
+                ended[trial.number, run].value
+                for run in range(seeds)
+                if (trial.number, run) in ended
+            ),
+            seeds=seeds,
+        )
+        for trial in sorted(trials, key=lambda trial: (trial.value, trial.number))
+    )
+    return Confirmation(candidates) if candidates else None
+
+
+def _ended(runs: StudyRecord) -> dict[tuple[int, int], TrialRecord]:
+    """The runs that have ended for good, by candidate and number."""
+    replaced = {trial.attributes.get("retry_of") for trial in runs.trials}
+    return {
+        (trial.attributes[CONFIRMS], trial.attributes[RUN]): trial
+        for trial in runs.trials
+        if trial.state in ("complete", "failed") and trial.number not in replaced
+    }
+
+
+def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
+    """The confirmed winner by its median run, or the search's best where nothing was confirmed.
+
+    None where no trial is complete.
+    """
+    record = record_of_study(found)
+    confirmation = read_confirmation(storage, record)
+    if confirmation is None or confirmation.winner is None:
+        return None if record.best is None else Chosen(record.best, found, record.best.number)
+    runs = find_study(storage, confirmation_name(record.name))
+    ended = _ended(record_of_study(runs))
+    seeds = range(confirmation.candidates[0].seeds)
+    mine = [ended[confirmation.winner, run] for run in seeds]
+    median = sorted(mine, key=lambda trial: trial.value or 0.0)[(len(mine) - 1) // 2]
+    return Chosen(replace(median, number=confirmation.winner), runs, median.number)

@@ -1,0 +1,207 @@
+"""The best trials trained again with fresh seeds: who is chosen, what is kept, and what decides."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from search.candidates import choose_candidates, distance
+from search.confirmation import confirmation_from, fresh_seed
+from storage.database import open_storage
+from storage.errors import StorageError
+from storage.ledger import openings_of
+from storage.records import StudyRecord, TrialRecord, has_study, list_studies
+from tests.runs import PATIENCE, Finished, Start, outcomes, stored, training_trial, tree, wait_for
+
+RUNS = "wave/confirmation"
+SPACE = {
+    "units": IntDistribution(16, 96, step=16),
+    "rate": FloatDistribution(1e-4, 1e-2, log=True),
+    "output": CategoricalDistribution(("change", "level")),
+}
+POINT = {"units": 32, "rate": 1e-3, "output": "change"}
+
+
+def trial(
+    number: int,
+    value: float | None,
+    params: Mapping[str, Any] = POINT,
+    state: str = "complete",
+    **attributes: Any,
+) -> TrialRecord:
+    return TrialRecord(number, state, value, params, {}, attributes, None, None)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({}, 0.0),
+        ({"units": 48}, 0.2),
+        ({"rate": 1e-2}, 0.5),  # a decade of two
+        ({"rate": 1e-2, "units": 48}, 0.5),
+        ({"output": "level"}, 1.0),
+    ],
+)
+def test_points_are_as_far_apart_as_their_most_different_parameter(other, expected) -> None:
+    assert distance(POINT, POINT | other, SPACE) == pytest.approx(expected)
+
+
+def test_a_parameter_that_only_one_point_has_sets_them_apart() -> None:
+    space = {**SPACE, "units_2": IntDistribution(16, 96)}
+    assert distance(POINT, POINT | {"units_2": 20}, space) == 1.0
+
+
+def test_near_duplicates_of_better_trials_and_trials_without_an_end_are_passed_over() -> None:
+    trials = [
+        trial(0, 0.3, POINT | {"output": "level"}),
+        trial(1, 0.1),
+        trial(2, 0.11, POINT | {"rate": 1.2e-3}),  # nearly the leader
+        trial(3, 0.05, POINT | {"units": 96}, state="pruned"),
+        trial(4, 0.2, POINT | {"rate": 5e-3}),
+        trial(5, 0.4, POINT | {"units": 96}),
+    ]
+    chosen = choose_candidates(trials, SPACE, 3)
+    assert [each.number for each in chosen] == [1, 4, 0]
+
+
+def runs_of(scores: Mapping[int, list[float | None]]) -> StudyRecord:
+    trials = [
+        trial(0, value, state="failed" if value is None else "complete", confirms=number, run=run)
+        for number, values in scores.items()
+        for run, value in enumerate(values)
+    ]
+    return StudyRecord(RUNS, True, {}, tuple(trials))
+
+
+SEARCH = StudyRecord("wave", True, {}, (trial(0, 0.10), trial(1, 0.12), trial(2, 0.11)))
+
+
+@pytest.mark.parametrize(
+    ("scores", "winner"),
+    [
+        ({0: [0.2, 0.1, 0.3], 1: [0.15, 0.14, 0.16], 2: [0.3, 0.3, 0.3]}, 1),  # 0 had luck once
+        ({0: [0.1, 0.1, 0.1], 1: [0.2, 0.2, 0.2]}, 0),
+        ({0: [0.1, 0.1], 1: [0.2, 0.2, 0.2]}, None),  # a run is missing
+        ({0: [0.1, None, 0.1], 1: [0.2, 0.2, 0.2]}, 1),  # one diverged
+    ],
+)
+def test_the_mean_over_fresh_seeds_decides(scores, winner) -> None:
+    confirmation = confirmation_from(SEARCH, runs_of(scores), 3)
+    assert confirmation is not None
+    assert confirmation.winner == winner
+    assert confirmation.candidates[0].trial == 0
+
+
+def test_fresh_seeds_are_neither_the_searchs_nor_each_others() -> None:
+    seeds = {fresh_seed(trial_seed, run) for trial_seed in (1, 2) for run in range(3)}
+    assert len(seeds | {1, 2}) == 8
+
+
+@pytest.fixture(scope="module")
+def confirmed(
+    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path], command: list[str]
+) -> Finished:
+    folder = tmp_path_factory.mktemp("confirmed")
+    path = write_study(folder, trials=4, epochs=2, pruner="none", seeds=2)
+    arguments = [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_the_winner_by_mean_is_refitted_from_its_median_run(confirmed: Finished) -> None:
+    folder, done = confirmed
+    record, runs = stored(folder), stored(folder, RUNS)
+    report = json.loads((folder / "runs" / "wave" / "report.json").read_text())
+    found = report["confirmation"]
+    means = {each["trial"]: each["mean"] for each in found["candidates"]}
+    assert len(means) == 3
+    assert report["best"]["trial"] == found["first_after"] == min(means, key=means.__getitem__)
+    assert found["first_before"] == record.best.number
+    mine = [t for t in runs.trials if t.attributes["confirms"] == found["first_after"]]
+    median = min(mine, key=lambda trial: trial.value)  # the lower of two
+    about = json.loads((folder / "runs" / "wave" / "model.json").read_text())
+    assert about["seed"] == median.attributes["seed"]
+    assert openings_of(record.attributes)[0].seeds == (median.attributes["seed"],)
+    assert report["optimism"]["confirmed"] == pytest.approx(means[found["first_after"]])
+    assert report["optimism"]["test"] == report["test_standardised"]["mse"]
+    assert report["validation_standardised"]["mse"] == pytest.approx(median.value, rel=1e-3)
+    assert "fresh seed" in done.stdout
+    assert "Optimism" in done.stdout
+
+
+def test_runs_are_judged_on_the_searchs_targets_and_are_no_trials_of_the_search(
+    confirmed: Finished, command: list[str]
+) -> None:
+    folder = confirmed[0]
+    record, runs = stored(folder), stored(folder, RUNS)
+    assert len(record.trials) == 4
+    assert len(runs.trials) == 6
+    hashes = {t.attributes["target_hash"] for t in (*record.trials, *runs.trials)}
+    assert len(hashes) == 1
+    storage = open_storage(f"sqlite:///{folder / 'runs' / 'studies.db'}")
+    assert [study.name for study in list_studies(storage)] == ["wave"]
+    best = subprocess.run(
+        [*command, "best", "wave", "--out", str(folder / "runs"), "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    winner = json.loads(best.stdout)
+    assert winner["trial"] == winner["confirmation"]["first_after"]
+    shown = subprocess.run(
+        [*command, "show", "wave", "--out", str(folder / "runs")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "fresh seeds" in shown.stdout
+
+
+def test_a_run_killed_while_it_confirms_goes_on_with_what_is_missing(
+    confirmed: Finished, tmp_path: Path, write_study: Callable[..., Path], start: Start
+) -> None:
+    path = write_study(tmp_path, trials=4, epochs=2, pruner="none", seeds=2)
+    arguments = ("run", path, "--out", tmp_path / "runs", "--workers", 1)
+    process = start(*arguments)
+    database = tmp_path / "runs" / "studies.db"
+    wait_for(lambda: database.exists() or None, process)
+
+    def confirming() -> TrialRecord | None:
+        try:
+            return training_trial(stored(tmp_path, RUNS), first=2)
+        except StorageError:
+            return None  # the search goes on
+
+    wait_for(confirming, process)
+    for member in tree(process.pid):
+        member.kill()
+    process.communicate()
+    before = [t for t in stored(tmp_path, RUNS).trials if t.state == "complete"]
+    assert 2 <= len(before) < 6
+    both = [start(*arguments), start(*arguments)]  # two at once do nothing twice
+    for again in both:
+        _, errors = again.communicate(timeout=PATIENCE)
+        assert again.returncode == 0, errors
+    runs = stored(tmp_path, RUNS)
+    assert outcomes(runs) == outcomes(stored(confirmed[0], RUNS))
+    for earlier in before:
+        assert runs.trials[earlier.number] == earlier
+    assert len(openings_of(stored(tmp_path).attributes)) == 1
+
+
+def test_confirmation_is_copied_backed_up_and_deleted_with_its_study(
+    confirmed: Finished, tmp_path: Path, command: list[str]
+) -> None:
+    url = f"sqlite:///{confirmed[0] / 'runs' / 'studies.db'}"
+    backup = tmp_path / "backup.db"
+
+    def call(*arguments: str) -> None:
+        subprocess.run([*command, *arguments], check=True, capture_output=True)
+
+    call("storage", "backup", str(backup), "--storage", url)
+    copy = open_storage(f"sqlite:///{backup}")
+    assert has_study(copy, RUNS)
+    out = ("--out", str(tmp_path / "none"))
+    call("delete", "wave", "--yes", "--keep-files", "--storage", f"sqlite:///{backup}", *out)
+    assert copy.get_all_studies() == []
