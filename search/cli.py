@@ -299,6 +299,41 @@ def report(
     _exit_with(carry_out)
 
 
+@app.command(epilog="Example: `lstm-search dashboard power`")
+def dashboard(
+    name: Annotated[str | None, typer.Argument(help="The study to open first.")] = None,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    port: Annotated[int, typer.Option(help="Where to listen; 0 for any free port.")] = 8080,
+    browse: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Show studies in optuna-dashboard, on this machine alone, while they run or afterwards."""
+
+    def carry_out() -> int:
+        from search.commands import dashboard as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out, port, browse=browse)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="""Example: `lstm-search enqueue power '{"units": 64}'`""")
+def enqueue(
+    name: NameArgument,
+    point: Annotated[str, typer.Argument(help="Hyperparameters as a JSON object.")],
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Queue a point that the study's workers try next."""
+
+    def carry_out() -> int:
+        from search.commands import enqueue as command  # noqa: PLC0415
+
+        return command.execute(name, point, storage, out)
+
+    _exit_with(carry_out)
+
+
 @app.command(epilog="Example: `lstm-search delete power --yes`")
 def delete(
     name: NameArgument,
