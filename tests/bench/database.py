@@ -123,46 +123,47 @@ def search_rows(name: str, url: str, workers: int, trials: int) -> list[Row]:
     ]
 
 
-def asking_row(trials: int) -> Row:
-    """Seconds from asking for a trial until its six values are drawn, in a study of so many trials."""
+def full_rows(trials: int) -> Iterator[Row]:
+    """What commands, and asking for a trial, take where a study has so many trials."""
     with tempfile.TemporaryDirectory() as folder:
         study = _study(f"sqlite:///{folder}/s.db", folder, trials + 100)
-        found = _filled(study, trials)
-        storage = open_storage(study.storage_url)
-        sampler = SlotSampler(
-            0,
-            lambda seed: make_sampler("tpe", study.space, 16, 0, seed),
-            lambda known, trial: find_slot(known, storage, trial),
-            lambda: None,
-        )
-        found = find_study(storage, "bench", sampler)
-        seconds = []
-        for _ in range(ASKED + 1):
-            started = time.perf_counter()
-            trial = found.ask()
-            draw(trial, study.space, "adam")
-            seconds.append(time.perf_counter() - started)
-            found.tell(trial, 0.1)
+        _fill(study, trials)
+        yield from command_rows(study.storage_url, trials)
+        yield asking_row(study, trials)
+
+
+def asking_row(study: Study, trials: int) -> Row:
+    """Seconds from asking for a trial until its six values are drawn."""
+    storage = open_storage(study.storage_url)
+    sampler = SlotSampler(
+        0,
+        lambda seed: make_sampler("tpe", study.space, 16, 0, seed),
+        lambda known, trial: find_slot(known, storage, trial),
+        lambda: None,
+    )
+    found = find_study(storage, "bench", sampler)
+    seconds = []
+    for _ in range(ASKED + 1):
+        started = time.perf_counter()
+        trial = found.ask()
+        draw(trial, study.space, "adam")
+        seconds.append(time.perf_counter() - started)
+        found.tell(trial, 0.1)
     return at_most(f"ask_at_{trials}_trials_seconds", median(seconds[1:]), 0.3)
 
 
-def command_rows(trials: int) -> list[Row]:
-    """Seconds that whole commands take where a study has so many trials."""
+def command_rows(url: str, trials: int) -> Iterator[Row]:
+    """Seconds that whole commands take."""
     program = Path(sys.executable).with_name("lstm-search")
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/s.db"
-        _filled(_study(url, folder, trials), trials)
-        for command in (["list"], ["show", "bench"], ["best", "bench"]):
-            started = time.perf_counter()
-            subprocess.run([program, *command, "--storage", url], check=True, capture_output=True)
-            seconds = time.perf_counter() - started
-            rows.append(at_most(f"{command[0]}_at_{trials}_trials_seconds", seconds, 2.0))
-    return rows
+    for command in (["list"], ["show", "bench"], ["best", "bench"]):
+        started = time.perf_counter()
+        subprocess.run([program, *command, "--storage", url], check=True, capture_output=True)
+        seconds = time.perf_counter() - started
+        yield at_most(f"{command[0]}_at_{trials}_trials_seconds", seconds, 2.0)
 
 
-def _filled(study: Study, trials: int) -> optuna.Study:
-    """A study with complete trials as a search leaves them."""
+def _fill(study: Study, trials: int) -> None:
+    """Make the study with complete trials as a search leaves them."""
     found = optuna.create_study(
         study_name="bench", storage=open_storage(study.storage_url), direction="minimize"
     )
@@ -197,7 +198,6 @@ def _filled(study: Study, trials: int) -> optuna.Study:
                 intermediate_values=dict(enumerate(curve, 1)),
             )
         )
-    return found
 
 
 def claim_rows(name: str, url: str, workers: int, trials: int) -> list[Row]:
@@ -245,8 +245,7 @@ def measure(quick: bool) -> Iterator[Row]:
     size = 10 if quick else 1
     with tempfile.TemporaryDirectory() as folder:
         yield from search_rows("sqlite_16_workers", f"sqlite:///{folder}/s.db", 16, 1000 // size)
-    yield asking_row(5000 // size)
-    yield from command_rows(5000 // size)
+    yield from full_rows(5000 // size)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/s.db"
         yield from claim_rows(f"{10_000 // size}_enqueued_8_workers", url, 8, 10_000 // size)
