@@ -11,9 +11,10 @@ import pytest
 
 from search.refitting import file_hash
 from storage.database import open_storage
+from storage.errors import StorageError
 from storage.ledger import Opening, openings_of
 from storage.records import find_study
-from tests.runs import Finished, Start, stored, wait_for
+from tests.runs import Finished, Start, stored, tree, wait_for
 
 PICTURES = ("forecasts", "history", "loss_curves")
 
@@ -129,18 +130,21 @@ def _better(study, number):
 def test_a_search_that_goes_on_is_reported_without_test_figures(
     tmp_path: Path, write_study: Callable[..., Path], start: Start, command: list[str]
 ) -> None:
-    path = write_study(tmp_path, trials=3, epochs=200, pruner="none")
+    path = write_study(tmp_path, trials=30, epochs=20, pruner="none")
     process = start("run", path, "--out", tmp_path / "runs", "--workers", 1)
     database = tmp_path / "runs" / "studies.db"
     wait_for(lambda: database.exists() or None, process)
 
     def one_complete() -> bool | None:
-        done = call(command, "report", "wave", "--out", tmp_path / "runs", "--json")
-        report = json.loads(done.stdout) if done.returncode == 0 else {}
-        return True if report.get("best") else None
+        try:
+            return stored(tmp_path).count("complete") > 0 or None
+        except StorageError:
+            return None  # the study has not begun
 
     wait_for(one_complete, process)
-    process.kill()
+    for member in tree(process.pid):
+        member.kill()
+    assert call(command, "report", "wave", "--out", tmp_path / "runs").returncode == 0
     report = json.loads((tmp_path / "runs" / "wave" / "report.json").read_text())
     assert report["trials"]["complete"] >= 1
     assert not {"test", "verdict", "baselines", "validation"} & set(report)
