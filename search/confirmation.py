@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import optuna
 
-from reports.contents import Candidate, Confirmation
 from search.budget import share_settings
 from search.candidates import choose_candidates
+from search.confirmed import CONFIRMS, RUN, SEED, SETTINGS, ended_runs, read_confirmation
 from search.orphans import experimental
 from search.preparation import make_directory
 from search.study import ConfirmSettings, Study
-from search.worker import CONFIRMS, RUN, SEED, WorkerName
+from search.worker import WorkerName
 from storage.artifacts import LOCATION
 from storage.database import Database
 from storage.records import (
@@ -26,13 +26,9 @@ from storage.records import (
     TrialRecord,
     confirmation_name,
     find_study,
-    has_study,
-    read_study,
     record_of_study,
 )
 from storage.turn import wait_for_turn
-
-SETTINGS = "confirm"  # the attribute of the search's study that holds what all workers go by
 
 
 @dataclass(frozen=True)
@@ -131,46 +127,6 @@ def fresh_seed(seed: int, run: int) -> int:
     return int(np.random.SeedSequence([seed, 1 + run]).generate_state(1)[0])
 
 
-def read_confirmation(storage: Database, record: StudyRecord) -> Confirmation | None:
-    """What is stored of a study's confirmation, finished or not; None where there is none."""
-    name = confirmation_name(record.name)
-    if not has_study(storage, name):
-        return None
-    seeds = ConfirmSettings(**record.attributes.get(SETTINGS, {})).seeds
-    return confirmation_from(record, read_study(storage, name), seeds)
-
-
-def confirmation_from(record: StudyRecord, runs: StudyRecord, seeds: int) -> Confirmation | None:
-    """Gather the runs by candidate, in the order of the search's scores."""
-    ended = _ended(runs)
-    numbers = {trial.attributes[CONFIRMS] for trial in runs.trials}
-    trials = [t for t in record.trials if t.number in numbers and t.value is not None]
-    candidates = tuple(
-        Candidate(
-            trial=trial.number,
-            search=trial.value or 0.0,
-            scores=tuple(
-                ended[trial.number, run].value
-                for run in range(seeds)
-                if (trial.number, run) in ended
-            ),
-            seeds=seeds,
-        )
-        for trial in sorted(trials, key=lambda trial: (trial.value, trial.number))
-    )
-    return Confirmation(candidates) if candidates else None
-
-
-def _ended(runs: StudyRecord) -> dict[tuple[int, int], TrialRecord]:
-    """The runs that have ended for good, by candidate and number."""
-    replaced = {trial.attributes.get("retry_of") for trial in runs.trials}
-    return {
-        (trial.attributes[CONFIRMS], trial.attributes[RUN]): trial
-        for trial in runs.trials
-        if trial.state in ("complete", "failed") and trial.number not in replaced
-    }
-
-
 def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
     """The confirmed winner by its median run, or the search's best where nothing was confirmed.
 
@@ -181,7 +137,7 @@ def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
     if confirmation is None or confirmation.winner is None:
         return None if record.best is None else Chosen(record.best, found, record.best.number)
     runs = find_study(storage, confirmation_name(record.name))
-    ended = _ended(record_of_study(runs))
+    ended = ended_runs(record_of_study(runs))
     seeds = range(confirmation.candidates[0].seeds)
     mine = [ended[confirmation.winner, run] for run in seeds]
     median = sorted(mine, key=lambda trial: trial.value or 0.0)[(len(mine) - 1) // 2]

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.counts import finished_trials, trial_counts
+from search.confirmed import CONFIRMS, RUN
 from search.searching import Progress
 from search.study import Study
-from search.worker import CONFIRMS, RUN
 from storage.records import TrialRecord
 
 Watch = Callable[[Progress], None]

@@ -17,6 +17,7 @@ from reports.contents import (
     StudyReport,
     Winner,
 )
+from search.confirmed import crowned
 from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
 from storage.ledger import openings_of
@@ -130,13 +131,6 @@ def _about_before(directory: Path) -> About:
         ) from None
 
 
-def crowned(record: StudyRecord, confirmation: Confirmation | None) -> TrialRecord | None:
-    """The confirmed winner, or the search's best so far; None where no trial is complete."""
-    if confirmation is None or confirmation.winner is None:
-        return record.best
-    return record.trials[confirmation.winner]
-
-
 def winner_of(trial: TrialRecord) -> Winner:
     """A complete trial as a report shows it."""
     params = resolved_hyperparameters(trial.attributes).as_dict()
@@ -156,13 +150,3 @@ def task_in_words(targets: Sequence[str], horizon: int) -> str:
     """What is forecast, as a sentence without its full stop."""
     steps = "next row" if horizon == 1 else f"next {horizon} rows"
     return f"forecast the {steps} of {', '.join(targets)}"
-
-
-def no_winner(record: StudyRecord) -> str:
-    """Why a study without a complete trial has none, in one line."""
-    failed = [trial for trial in record.trials if trial.state == "failed"]
-    reason = f"; the last failure: {failed[-1].attributes.get('failure')}" if failed else ""
-    return (
-        f"study {record.name!r} has no complete trial to choose from "
-        f"({len(failed)} of {len(record.trials)} failed){reason}"
-    )

@@ -15,12 +15,12 @@ from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
-from search.confirmation import choose_winner, confirm, read_confirmation
+from search.confirmation import choose_winner, confirm
+from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
 from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import make_directory, prepare, share_rows
 from search.refitting import refit_winner
-from search.reporting import no_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search

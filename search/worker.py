@@ -26,6 +26,7 @@ from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
 from search.budget import has_enough, shared_settings
+from search.confirmed import CONFIRMS, SEED
 from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import Study
@@ -37,7 +38,6 @@ from storage.outage import outlast, passing
 from storage.records import find_study
 from storage.turn import wait_for_turn
 
-CONFIRMS, RUN, SEED = "confirms", "run", "seed"  # attributes: see search.confirmation
 _HOLD_SECONDS = 0.5  # for samplers and pruners; what is counted is read anew
 
 

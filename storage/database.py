@@ -201,6 +201,10 @@ class Database(RDBStorage):
             self.get_study_directions(study_id)  # which tells where there is no such study
         return found
 
+    def read_without_epochs(self, study_id: int) -> list[FrozenTrial]:
+        """Read all trials of a study by number, without what they reached in each epoch."""
+        return outlast(lambda: read_trials(self.engine, study_id, None, (), -1, epochs=False))
+
     def list_trials(self, study_id: int, newer_than: int, oldest: int) -> dict[int, str]:
         """The states of the trials with ids above `newer_than`, and of those from `oldest` on.
 

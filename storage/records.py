@@ -143,18 +143,21 @@ def record_of_study(study: optuna.Study) -> StudyRecord:
     Raises:
         StorageError: The study has several objectives, or the database does not answer.
     """
+    with database_errors(f"cannot read study {study.study_name!r}"):
+        return _record(study, study.get_trials(deepcopy=False))
+
+
+def _record(study: optuna.Study, trials: Sequence[FrozenTrial]) -> StudyRecord:
     if len(study.directions) != 1:
         raise StorageError(
             f"study {study.study_name!r} has {len(study.directions)} objectives; expected one"
         )
-    with database_errors(f"cannot read study {study.study_name!r}"):
-        trials = study.get_trials(deepcopy=False)
-        return StudyRecord(
-            name=study.study_name,
-            minimize=study.direction == StudyDirection.MINIMIZE,
-            attributes=study.user_attrs,
-            trials=tuple(record_of(trial) for trial in trials),
-        )
+    return StudyRecord(
+        name=study.study_name,
+        minimize=study.direction == StudyDirection.MINIMIZE,
+        attributes=study.user_attrs,
+        trials=tuple(record_of(trial) for trial in trials),
+    )
 
 
 def find_study(
@@ -182,14 +185,24 @@ def find_study(
             raise _absent(storage, name) from None
 
 
-def read_study(storage: Database, name: str) -> StudyRecord:
-    """Read a study with all of its trials (about 1 ms a trial).
+def read_study(storage: Database, name: str, *, epochs: bool = True) -> StudyRecord:
+    """Read a study with all of its trials.
+
+    Args:
+        storage: the database.
+        name: of the study.
+        epochs: whether to read what trials reached in each epoch too, which is most of what is stored
+            (intermediate values, and the attribute "curves").
 
     Raises:
         StorageError: There is no such study (the message names those with a similar name), it has
             several objectives, or the database does not answer.
     """
-    return record_of_study(find_study(storage, name))
+    study = find_study(storage, name)
+    if epochs:
+        return record_of_study(study)
+    with database_errors(f"cannot read study {name!r}"):
+        return _record(study, storage.read_without_epochs(study._study_id))
 
 
 def confirmation_name(name: str) -> str:

@@ -44,6 +44,10 @@ _STEPS = _details(
 _ATTRIBUTES = _details(
     models.TrialUserAttributeModel, "trial_user_attribute_id", "key", "value_json"
 )
+_ATTRIBUTES_BUT_CURVES = _ATTRIBUTES.where(
+    models.TrialUserAttributeModel.__table__.c.key != "curves"
+)
+_NOTHING: dict[int, list[Any]] = {}
 _SYSTEM_ATTRIBUTES = _details(
     models.TrialSystemAttributeModel, "trial_system_attribute_id", "key", "value_json"
 )
@@ -62,10 +66,13 @@ def read_trials(
     states: Container[TrialState] | None,
     wanted: Collection[int],
     newer_than: int,
+    *,
+    epochs: bool = True,
 ) -> list[FrozenTrial]:
     """Read trials of a study by id: those of the ids `wanted`, and all with ids above `newer_than`.
 
-    Only those in `states` are read, if any are given.
+    Only those in `states` are read, if any are given. Without `epochs` they lack what each epoch
+    reached: intermediate values, and the attribute "curves".
     """
     query, older = _OF_STUDY, sorted(number for number in wanted if number <= newer_than)
     if newer_than >= 0:
@@ -74,20 +81,25 @@ def read_trials(
         query = query.where(_trials.c.state.in_([s for s in TrialState if s in states]))
     values = {"study": study_id, "newer_than": newer_than, "wanted": _padded(older)}
     with reading(), alone(engine) as connection:
-        return _laid_out(connection, connection.execute(query.order_by(_trials.c.trial_id), values))
+        rows = connection.execute(query.order_by(_trials.c.trial_id), values)
+        return _laid_out(connection, rows, epochs)
 
 
-def _laid_out(connection: Connection, rows: Iterable[Row[Any]]) -> list[FrozenTrial]:
+def _laid_out(
+    connection: Connection, rows: Iterable[Row[Any]], epochs: bool = True
+) -> list[FrozenTrial]:
     """Make Optuna's trials of their rows and what the other tables say of them."""
     rows = list(rows)
     return [
         trial
         for first in range(0, len(rows), _AT_ONCE)
-        for trial in _some_laid_out(connection, rows[first : first + _AT_ONCE])
+        for trial in _some_laid_out(connection, rows[first : first + _AT_ONCE], epochs)
     ]
 
 
-def _some_laid_out(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[FrozenTrial]:
+def _some_laid_out(
+    connection: Connection, rows: Sequence[Row[Any]], epochs: bool
+) -> Iterator[FrozenTrial]:
     wanted = _padded([row.trial_id for row in rows])
 
     def read(query: Select[Any]) -> dict[int, list[Any]]:
@@ -96,8 +108,9 @@ def _some_laid_out(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator
             found[trial_id].append(about)
         return found
 
-    values, params, steps = read(_VALUES), read(_PARAMS), read(_STEPS)
-    attributes, system_attributes = read(_ATTRIBUTES), read(_SYSTEM_ATTRIBUTES)
+    values, params, steps = read(_VALUES), read(_PARAMS), read(_STEPS) if epochs else _NOTHING
+    attributes = read(_ATTRIBUTES if epochs else _ATTRIBUTES_BUT_CURVES)
+    system_attributes = read(_SYSTEM_ATTRIBUTES)
     value_of = models.TrialValueModel.stored_repr_to_value
     step_of = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
     for row in rows:
@@ -117,7 +130,7 @@ def _some_laid_out(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator
             distributions=distributions,
             user_attrs={name: json.loads(text) for name, text in attributes[number]},
             system_attrs={name: json.loads(text) for name, text in system_attributes[number]},
-            intermediate_values={step: step_of(*value) for step, *value in steps[number]},
+            intermediate_values={step: step_of(*value) for step, *value in steps.get(number, ())},
             trial_id=number,
         )
 

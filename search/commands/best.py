@@ -10,15 +10,14 @@ from objectives.errors import InputError
 from reports.numbers import confirmation_numbers
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.confirmation import read_confirmation
-from search.reporting import crowned, no_winner
+from search.confirmed import crowned, no_winner, read_confirmation
 from storage.records import read_study
 
 
 def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
     """Print the confirmed winner, or the best trial so far: its value and hyperparameters."""
     database = open_existing(storage, out)
-    record = read_study(database, name)
+    record = read_study(database, name, epochs=False)
     confirmation = read_confirmation(database, record)
     best = crowned(record, confirmation)
     if best is None:

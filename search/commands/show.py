@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,11 +11,10 @@ from rich.table import Table
 from reports.contents import Confirmation
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.confirmation import read_confirmation
-from search.reporting import crowned
-from search.result import trials_frame
+from search.confirmed import crowned, read_confirmation
 from storage.records import StudyRecord, TrialRecord, read_study
 
+_MOST_ROWS = 200  # of a table; more take seconds to lay out, and nobody reads them
 _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan"}
 
 
@@ -23,16 +23,23 @@ def execute(
 ) -> int:
     """Print a row for each trial, as a table, JSON or CSV."""
     database = open_existing(storage, out)
-    record = read_study(database, name)
+    record = read_study(database, name, epochs=as_json)
     if as_json:
         print(json.dumps([_plain(trial) for trial in record.trials], indent=2, default=str))
     elif as_csv:
+        from search.result import trials_frame  # noqa: PLC0415  (pandas takes half a second)
+
         print(trials_frame(record.trials).to_csv(), end="")
     else:
         # A file or a pipe has no width to fit into.
         confirmation = read_confirmation(database, record)
         console = Console(width=None if sys.stdout.isatty() else 300)
         console.print(_table(record, crowned(record, confirmation)))
+        if len(record.trials) > _MOST_ROWS:
+            console.print(
+                f"the best and the newest {_MOST_ROWS} of {len(record.trials)} trials; --csv and --json "
+                "give all"
+            )
         if confirmation is not None:
             console.print(_candidates(confirmation))
             console.print(decision_in_words(confirmation), highlight=False)
@@ -68,7 +75,7 @@ def _table(record: StudyRecord, best: TrialRecord | None) -> Table:
     failures = any("failure" in trial.attributes for trial in record.trials)
     columns = ("trial", "state", "value", *names, "epochs", "best", "overhead", "seconds")
     table = Table(*columns, *(("reason",) if failures else ()), header_style="bold")
-    for trial in record.trials:
+    for trial in _shown(record.trials, best):
         style = "bold green" if best and trial.number == best.number else None
         state = f"[{_STYLES.get(trial.state, 'dim')}]{trial.state}[/]"
         cells = [
@@ -85,6 +92,11 @@ def _table(record: StudyRecord, best: TrialRecord | None) -> Table:
             cells.append(trial.attributes.get("failure", ""))
         table.add_row(*cells, style=style)
     return table
+
+
+def _shown(trials: Sequence[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:
+    """The newest trials, and the best whenever it was."""
+    return [t for t in trials if t.number >= len(trials) - _MOST_ROWS or t is best]
 
 
 def overhead(trial: TrialRecord) -> float | None:

@@ -10,7 +10,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.candidates import choose_candidates, distance
-from search.confirmation import confirmation_from, fresh_seed
+from search.confirmation import fresh_seed
+from search.confirmed import confirmation_from
 from storage.database import open_storage
 from storage.errors import StorageError
 from storage.ledger import openings_of

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import optuna
@@ -147,3 +148,16 @@ def test_a_database_that_lost_its_tables_is_one_line(sqlite_url: str, storage) -
     for action in (list_studies, lambda it: read_study(it, "a"), lambda it: delete_study(it, "a")):
         with pytest.raises(StorageError, match=r"^cannot .*studies[^\n]*$"):
             action(storage)
+
+
+def test_a_study_read_without_epochs_lacks_them_and_nothing_else(storage) -> None:
+    study = optuna.create_study(study_name="curves", storage=storage)
+    trial = study.ask({"units": optuna.distributions.IntDistribution(1, 8)})
+    trial.report(0.5, 1)
+    trial.set_user_attr("curves", {"loss": [0.5]})
+    trial.set_user_attr("epochs", 1)
+    study.tell(trial, 0.5)
+    (whole,) = read_study(storage, "curves").trials
+    (found,) = read_study(storage, "curves", epochs=False).trials
+    assert (whole.intermediate_values, whole.attributes["curves"]) == ({1: 0.5}, {"loss": [0.5]})
+    assert found == replace(whole, intermediate_values={}, attributes={"epochs": 1})
