@@ -20,8 +20,13 @@ def copied(finished: Finished, tmp_path: Path) -> Path:
     """A finished study that has lost the outcome of its refit; its study file."""
     folder = tmp_path / "copied"
     shutil.copytree(finished[0], folder)
-    (folder / "runs" / "wave" / "forecasts.npz").unlink()
+    forget_refit(folder)
     return folder / "wave.toml"
+
+
+def forget_refit(folder: Path) -> None:
+    for name in ("forecasts.npz", "refit.json"):
+        (folder / "runs" / "wave" / name).unlink()
 
 
 def refitted(command: list[str], path: Path) -> tuple[dict[str, Any], str]:
@@ -47,7 +52,7 @@ def test_the_weights_kept_of_the_winner_are_those_before_the_refit(
     report = json.loads((finished[0] / "runs" / "wave" / "report.json").read_text())
     again, _ = refitted(command, copied)
     assert again["train_only"] == report["train_only"]
-    (copied.parent / "runs" / "wave" / "forecasts.npz").unlink()
+    forget_refit(copied.parent)
     kept = weights_of_the_winner(copied)
     with np.load(kept) as arrays:
         halved = [arrays[f"arr_{index}"] / 2 for index in range(len(arrays.files))]
