@@ -1,5 +1,6 @@
 """Real servers, and a real browser, for all tests that ask for them."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
@@ -9,6 +10,9 @@ from playwright.sync_api import Browser
 from tests.browser import headless_chromium
 from tests.s3 import ENVIRONMENT, make_bucket, s3_server
 from tests.servers import NoServerError, Server, mariadb_server, postgresql_server
+
+# A shell starts what runs in its background deaf to Ctrl-C, and every command of a test would be too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
