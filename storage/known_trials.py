@@ -33,7 +33,7 @@ class KnownTrials(_CachedStorage):
         super().__init__(backend)
         self._hold_seconds = hold_seconds
         self._held_until = 0.0  # on the monotonic clock
-        self._wants_running = True
+        self._wants_running = self._wants_waiting = True
 
     def let_go(self) -> None:
         """Read again when next asked."""
@@ -54,16 +54,15 @@ class KnownTrials(_CachedStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """As Optuna's; who asks for trials that have ended does not make it read those that run."""
-        if states is not None and TrialState.WAITING in states:
-            self.let_go()  # whoever is about to begin a trial must see what has been queued
-        self._wants_running = states is None or any(
-            state in states for state in (TrialState.RUNNING, TrialState.WAITING)
-        )
+        self._wants_running = states is None or TrialState.RUNNING in states
+        self._wants_waiting = states is None or TrialState.WAITING in states
         return super().get_all_trials(study_id, deepcopy, states)
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         with self._lock:
-            if time.monotonic() < self._held_until:
+            # Whoever is about to begin a trial must see what has just been queued.
+            asks_for_queue = self._wants_waiting and not self._wants_running
+            if time.monotonic() < self._held_until and not asks_for_queue:
                 return
             if self._wants_running:
                 self._held_until = time.monotonic() + self._hold_seconds
@@ -71,12 +70,8 @@ class KnownTrials(_CachedStorage):
             newest, unfinished = study.last_finished_trial_id, study.unfinished_trial_ids
             oldest = min(unfinished, default=newest + 1)
             listed = self._backend.list_trials(study_id, newest - _OUT_OF_ORDER, oldest)
-            known = self._trial_id_to_study_id_and_number
             wanted = {
-                number
-                for number, state in listed.items()
-                if (number not in known or (number in unfinished and state != "WAITING"))
-                and (self._wants_running or state not in ("RUNNING", "WAITING"))
+                number for number, state in listed.items() if self._is_wanted(study, number, state)
             }
             if not wanted:
                 return
@@ -92,6 +87,19 @@ class KnownTrials(_CachedStorage):
             if self._wants_running:
                 # Here it means the newest trial that is known, whether or not it has ended.
                 study.last_finished_trial_id = max(newest, *(t._trial_id for t in trials))
+
+    def _is_wanted(self, study: _StudyInfo, number: int, state: str) -> bool:
+        """Whether what is known of a trial, now in `state`, is too old for what was asked."""
+        place = self._trial_id_to_study_id_and_number.get(number)
+        known = None if place is None else study.trials.get(place[1])
+        if known is not None and (
+            known.state.is_finished() or known.state.name == state == "WAITING"
+        ):
+            return False
+        if state == "RUNNING":
+            was_queued = known is not None and known.state == TrialState.WAITING
+            return self._wants_running or (self._wants_waiting and was_queued)
+        return state != "WAITING" or self._wants_waiting
 
 
 def newest_trials(study: optuna.Study) -> list[FrozenTrial]:
