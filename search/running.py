@@ -87,7 +87,7 @@ def run_study(
     report = make_report(study, preparation, record, refitted, stored, started)
     confirmation = read_confirmation(storage, record)
     report = replace(report, importances=importances(found), confirmation=confirmation)
-    write_report(report, study.directory, study_figures(found))
+    write_report(report, study.directory, study_figures(found, report.importances))
     return StudyResult(report, study.directory)
 
 

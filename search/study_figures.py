@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
@@ -39,13 +39,13 @@ def importances(study: optuna.Study) -> dict[str, float]:
         return {}
 
 
-def study_figures(study: optuna.Study) -> dict[str, dict[str, Any]]:
+def study_figures(study: optuna.Study, shares: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """Draw a study: name → plotly.js's "data" and "layout", without Optuna's colours.
 
     "history", "importances", "slice" and "contour" of the two most important hyperparameters, and
-    "intermediate" for the latest trials. What cannot be drawn of this study is left out.
+    "intermediate" for the latest trials. What cannot be drawn of this study is left out. `shares` are
+    what `importances` gives.
     """
-    shares = importances(study)
     two = list(shares)[:2]
     metric = (study.metric_names or ["objective"])[0]
     drawn: dict[str, Callable[[], Figure]] = {

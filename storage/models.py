@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from storage.errors import StorageError, database_errors
+from storage.local_time import local_time
 from storage.outage import outlast
 from storage.sqlite import reading
 
@@ -285,10 +286,6 @@ def _require_study(connection: Connection, study_name: str) -> None:
 
 
 def _record(row: Row[Any]) -> RegisteredModel:
-    registered, changed = (
-        moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
-        for moment in (row.registered, row.changed)
-    )
     return RegisteredModel(
         study=row.study,
         version=row.version,
@@ -296,8 +293,8 @@ def _record(row: Row[Any]) -> RegisteredModel:
         path=Path(row.path),
         checksum=row.checksum,
         facts=json.loads(row.facts),
-        registered=registered,
-        changed=changed,
+        registered=local_time(row.registered),
+        changed=local_time(row.changed),
     )
 
 

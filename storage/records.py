@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import optuna
@@ -20,6 +20,7 @@ from storage.artifacts import LOCATION, artifacts_of, open_artifacts, remove_art
 from storage.database import Database
 from storage.errors import StorageError, database_errors
 from storage.known_trials import KnownTrials
+from storage.local_time import local_time
 from storage.models import forget_models
 from storage.turn import forget_turn
 
@@ -310,6 +311,6 @@ def _summary(study: FrozenStudy, rows: Sequence[Row[Any]]) -> StudySummary:
             state: found[state].number if state in found else 0 for state in STATE_NAMES.values()
         },
         best=best,
-        started=started and started.replace(tzinfo=UTC).astimezone().replace(tzinfo=None),
+        started=started and local_time(started),
         attributes=study.user_attrs,
     )

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import BindParameter, Connection, Engine, Row, Select, Table, bindparam, or_, select
 
+from storage.local_time import local_time
 from storage.single_statements import alone
 from storage.sqlite import reading
 
@@ -146,5 +147,4 @@ def _distribution(text: str) -> BaseDistribution:
 
 
 def _local(moment: datetime | None) -> datetime | None:
-    """A local time without a zone, of UTC without one: as stored, and as Optuna's trials have it."""
-    return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    return None if moment is None else local_time(moment)

@@ -18,7 +18,19 @@ from optuna.storages._rdb.models import (
     TrialValueModel,
 )
 from optuna.trial import TrialState
-from sqlalchemy import ColumnElement, Insert, Table, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnDefault,
+    ColumnElement,
+    Insert,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from storage.single_statements import alone
@@ -144,20 +156,15 @@ def _write(storage: RDBStorage, table: Table, rows: Sequence[Mapping[str, Any]])
 @cache
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
     """Insert a row of a trial that has not ended, or change the one that is there."""
-    values: list[ColumnElement[Any]] = [
-        func.current_timestamp()
-        if name == "heartbeat"
-        else bindparam(name, type_=table.c[name].type)
-        for name in columns
-    ]
+    values = [_value(table.c[name]) for name in columns]
     unfinished = select(*values).where(
         _trials.c.trial_id == bindparam("wanted"),
         # A list could not be used for several rows at once.
         or_(*(_trials.c.state == state for state in _UNFINISHED)),
     )
-    keys, others = columns[:2], columns[2:]
-    if table is _heartbeats:
-        keys, others = columns[:1], columns[1:]
+    unique = next(c for c in table.constraints if isinstance(c, UniqueConstraint))
+    keys = unique.columns.keys()
+    others = [name for name in columns if name not in keys]
     if dialect in ("mysql", "mariadb"):
         inserting = mysql.insert(table).from_select(columns, unfinished)
         return inserting.on_duplicate_key_update({n: inserting.inserted[n] for n in others})
@@ -166,3 +173,11 @@ def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
     return replacing.on_conflict_do_update(
         index_elements=keys, set_={n: replacing.excluded[n] for n in others}
     )
+
+
+def _value(column: Column[Any]) -> ColumnElement[Any]:
+    """What is written into a column: what the database makes by itself, or else the value given."""
+    if isinstance(column.default, ColumnDefault) and column.default.is_clause_element:
+        made: ColumnElement[Any] = column.default.arg
+        return made
+    return bindparam(column.name, type_=column.type)

@@ -26,7 +26,7 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
     report = report_again(record, directory, read_confirmation(database, record))
     report = replace(report, importances=importances(found))
     directory.mkdir(parents=True, exist_ok=True)
-    written = write_report(report, directory, study_figures(found))
+    written = write_report(report, directory, study_figures(found, report.importances))
     if as_json:
         print(report_json(report), end="")
         return 0

@@ -50,7 +50,11 @@ def searched(trials: int, epochs: int = 6) -> optuna.Study:
 def written(report: StudyReport, study: optuna.Study, folder: Path) -> Path:
     report = replace(report, importances=importances(study))
     path = folder / "report.html"
-    path.write_text(render_page(report_numbers(report), report.forecasts, study_figures(study)))
+    path.write_text(
+        render_page(
+            report_numbers(report), report.forecasts, study_figures(study, importances(study))
+        )
+    )
     return path
 
 
@@ -164,7 +168,7 @@ def test_every_number_on_the_page_comes_from_report_json(report, study, path, op
 
 def test_the_plots_show_the_numbers_of_report_json(report, study):
     numbers = report_numbers(replace(report, importances=importances(study)))
-    page = render_page(numbers, report.forecasts, study_figures(study))
+    page = render_page(numbers, report.forecasts, study_figures(study, importances(study)))
     drawn = {
         name: json.loads(text)
         for name, text in re.findall(
