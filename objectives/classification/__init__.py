@@ -1,0 +1,1 @@
+"""Labelled sequences of equal or unequal length, and what one trial on them is."""
