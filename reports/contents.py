@@ -116,6 +116,36 @@ class Uncertainty:
 
 
 @dataclass(frozen=True)
+class LevelCoverage:
+    """How prediction intervals of one `level` did on the test set.
+
+    `coverage` is the share of the test values that they held, the widths are means over steps and
+    targets; each is also there for every step of the horizon. Standardised widths are in units of each
+    target's deviation over the training rows.
+    """
+
+    level: float
+    coverage: float
+    mean_width: float
+    mean_width_standardised: float
+    coverage_per_step: tuple[float, ...]
+    mean_width_per_step: tuple[float, ...]
+    mean_width_standardised_per_step: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Prediction intervals from the errors in `windows` validation windows, level by level.
+
+    There are none where `absent` says why.
+    """
+
+    windows: int
+    levels: tuple[LevelCoverage, ...] = ()
+    absent: str = ""
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Every opening of the study's test set, the first one first.
 
@@ -210,4 +240,5 @@ class StudyReport(SearchReport):
     baselines: Mapping[str, ForecastScores]
     refit: Refit
     forecasts: Forecasts
+    intervals: Intervals
     uncertainty: Uncertainty | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
 from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
+from reports.intervals import interval_rows, intervals_in_words
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.verdict import verdict
 from reports.wording import (
@@ -36,7 +37,13 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
     """
     top = [_untested(report)]
     if isinstance(report, StudyReport):
-        top = [_top(report, figures), _test_scores(report), _certainty(report), _steps(report)]
+        top = [
+            _top(report, figures),
+            _test_scores(report),
+            _certainty(report),
+            _steps(report),
+            _intervals(report),
+        ]
     sections = [
         *top,
         _winner(report, figures),
@@ -113,6 +120,16 @@ def _steps(report: StudyReport) -> str:
     ]
     table = _table(["Step", *map(baseline_label, steps)], rows)
     return f"## RMSE by forecast step ({unit_name(report)})\n\n{table}"
+
+
+def _intervals(report: StudyReport) -> str:
+    title, words = "## Prediction intervals", intervals_in_words(report.intervals)
+    if not report.intervals.levels:
+        return f"{title}\n\n{words}"
+    heads = ["Level", "Reached on test", "First step", "Last step"]
+    rows = interval_rows(report, report.intervals)
+    table = _table([*heads, f"Mean width ({unit_name(report)})"], rows)
+    return "\n\n".join([title, table, words])
 
 
 def _step_figures(report: StudyReport, scores: ForecastScores) -> Sequence[float]:

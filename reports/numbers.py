@@ -12,6 +12,7 @@ from reports.certainty import uncertainty_numbers
 from reports.contents import Confirmation, ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.figure_data import LossCurves, loss_curves_info
+from reports.intervals import interval_numbers, intervals_in_words
 from reports.optimism import optimism
 from reports.pruning import Pruning, pruning_info
 from reports.residuals import residuals_info
@@ -54,6 +55,8 @@ def _tested(report: StudyReport) -> dict[str, Any]:
     return {
         "verdict": verdict(report),
         "uncertainty": report.uncertainty and uncertainty_numbers(report.uncertainty),
+        "intervals": interval_numbers(report.intervals),
+        "intervals_in_words": intervals_in_words(report.intervals),
         **_both_units("validation", report.validation),
         **_both_units("test", report.test),
         "train_only": _both_units("test", report.train_only),

@@ -18,6 +18,7 @@ from objectives.windows import target_windows
 from reports.contents import Refit, StudyReport
 from reports.files import write_text_atomically
 from search.budget import seconds_covered
+from search.intervals import interval_metadata
 from search.naive import naive_forecasts
 from search.preparation import Preparation
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, forecast_with
@@ -171,7 +172,9 @@ def _facts(
     return facts
 
 
-def write_metadata(study: Study, preparation: Preparation, winner: TrialRecord) -> None:
+def write_metadata(
+    study: Study, preparation: Preparation, winner: TrialRecord, stored: StoredForecasts
+) -> None:
     """Write what a user of the saved model must know, beside it as model.json."""
     dataset = preparation.dataset
     hyperparameters = resolved_hyperparameters(winner.attributes)
@@ -188,6 +191,7 @@ def write_metadata(study: Study, preparation: Preparation, winner: TrialRecord) 
             "quantiles": list(study.training.forecast_quantiles),
             "units": "those of the data",
         },
+        "intervals": interval_metadata(stored),
         "step": None if dataset.step is None else dataset.step.isoformat(),
         "fill": study.data.fill,
         "study": study.study.name,

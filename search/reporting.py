@@ -18,6 +18,7 @@ from reports.contents import (
     Winner,
 )
 from search.confirmed import crowned
+from search.intervals import judge_intervals
 from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
 from storage.ledger import openings_of
@@ -68,6 +69,7 @@ def study_report(
         seconds=about.seconds,
         paths=about.paths,
         facts=about.facts,
+        intervals=judge_intervals(stored),
         uncertainty=judge(stored, identity["data"]["stride"], identity["study"]["seed"]),
     )
 

@@ -82,7 +82,7 @@ def run_study(
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
-    write_metadata(study, preparation, chosen.trial)
+    write_metadata(study, preparation, chosen.trial, stored)
     record = record_of_study(found)  # with what the ledger says now
     report = make_report(study, preparation, record, refitted, stored, started)
     confirmation = read_confirmation(storage, record)

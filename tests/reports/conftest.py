@@ -12,6 +12,8 @@ from reports.contents import (
     Estimate,
     Forecasts,
     ForecastScores,
+    Intervals,
+    LevelCoverage,
     Refit,
     Scores,
     StudyReport,
@@ -117,6 +119,13 @@ def make_study() -> StudyRecord:
     return StudyRecord("etth1-ot", True, {}, tuple(trials))
 
 
+def make_intervals(horizon: int) -> Intervals:
+    steps = tuple(float(step) for step in range(1, horizon + 1))
+    shares = tuple(0.9 - 0.001 * step for step in steps)
+    level = LevelCoverage(0.9, 0.887, 12.5, 12.5 / SCALE, shares, steps, steps)
+    return Intervals(1200, (level,))
+
+
 def build_report(horizon: int = 24, targets: int = 1, windows: int = 720) -> StudyReport:
     forecasts = make_forecasts(horizon, targets, windows)
     truth, study = forecasts.truth, make_study()
@@ -133,6 +142,7 @@ def build_report(horizon: int = 24, targets: int = 1, windows: int = 720) -> Stu
         baselines=naive,
         refit=Refit("the winner's updates, replayed on train+validation", 14.2, 1810, 21.4),
         forecasts=forecasts,
+        intervals=make_intervals(horizon),
         seconds={"search": 1834.2, "refit": 21.4, "total": 1871.0},
         paths={"database": "studies.db", "model": "model/etth1-ot.keras", "report": "report.md"},
         facts={

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+from reports.contents import Intervals
 from reports.markdown import report_markdown
 from reports.verdict import verdict
 from reports.wording import number
@@ -89,3 +90,13 @@ def test_the_page_says_how_certain_the_scores_are(report, certain):
 
 def test_a_test_set_too_short_to_tell_is_said_so(report):
     assert "too short to tell chance from skill" in report_markdown(report, {})
+
+
+def test_the_coverage_reached_stands_beside_the_level_asked_for(report):
+    page = report_markdown(report, {})
+    assert "| 90% | 88.7% | 89.9% | 87.6% | 12.50 |" in page
+    assert "1200 windows" in page
+    absent = replace(report, intervals=Intervals(58, absent="validation has 58 windows"))
+    page = report_markdown(absent, {})
+    assert "There are no prediction intervals: validation has 58 windows." in page
+    assert "Reached on test" not in page

@@ -22,7 +22,8 @@ def test_every_key_that_scripts_rely_on_is_there(report):
         "study", "task", "metric", "verdict", "best", "validation", "validation_standardised",
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
         "paths", "facts", "targets", "curves", "importances", "pruning", "residuals",
-        "configuration", "ledger", "optimism", "uncertainty",
+        "configuration", "ledger", "optimism", "uncertainty", "intervals",
+        "intervals_in_words",
     }  # fmt: skip
     assert set(numbers["best"]) == {"params", "value", "trial"}
     assert set(numbers["train_only"]) == {"test", "test_standardised"}
@@ -124,3 +125,14 @@ def test_uncertainty_has_an_interval_for_each_metric_and_each_difference(report,
 
 def test_without_certainty_the_key_is_there_and_null(report):
     assert report_numbers(report)["uncertainty"] is None
+
+
+def test_intervals_are_laid_out_by_level_and_step(report):
+    (level,) = report_numbers(report)["intervals"]
+    assert set(level) == {
+        "level", "coverage", "mean_width", "mean_width_standardised", "per_step",
+    }  # fmt: skip
+    assert (level["level"], level["coverage"], level["mean_width"]) == (0.9, 0.887, 12.5)
+    assert {name: len(values) for name, values in level["per_step"].items()} == {
+        "coverage": 24, "mean_width": 24, "mean_width_standardised": 24,
+    }  # fmt: skip

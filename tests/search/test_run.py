@@ -118,6 +118,8 @@ def test_saved_model_takes_raw_windows_and_gives_the_reported_forecasts(
     origins = np.arange(340, 398)  # the last 15 % of 400 rows, horizon 3
     timesteps = about["input"]["shape"][1]
     windows = input_windows(values, origins, timesteps).astype("float32")
+    assert about["intervals"] is None
+    assert "58 windows, and intervals need 500" in report["intervals_in_words"]
     error = model.predict_on_batch(windows) - target_windows(values, origins, 3, 1)
     assert np.mean(error**2) == pytest.approx(report["test"]["mse"], rel=1e-4)
 
