@@ -101,32 +101,41 @@ class SplitSettings(Section):
         return (self.train, self.validation, self.test)
 
 
-class TrainingSettings(Section):
-    """How every trial trains.
+class CommonTraining(Section):
+    """How every trial trains, whatever it learns.
 
     `epochs` is the most a trial may train for and `patience` the number of epochs without a better
-    validation `metric` after which it stops. `loss` is what the optimiser minimises: with "quantile" the
-    pinball loss of all `quantiles` (Koenker & Bassett 1978), the median of which is the forecast and
-    what is judged; other losses make no use of them. `optimizer` is used where the search space names
-    none. `clip_norm` bounds the gradient's global norm (None for no bound).
+    validation `metric`, of which less is better, after which it stops. `optimizer` is used where the
+    search space names none. `clip_norm` bounds the gradient's global norm (None for no bound).
     `weight_average` is the decay of a running mean of the weights over updates, which is what is judged,
-    kept and forecast with (Polyak & Juditsky 1992); None for the weights as they are.
+    kept and deployed (Polyak & Juditsky 1992); None for the weights as they are.
     `schedule` moves the learning rate from epoch to epoch: "constant"; "plateau" multiplies it by
     `schedule_factor` after `schedule_patience` epochs without a better validation metric; "cosine" and
     "exponential" fall towards `schedule_factor` times the first rate over `epochs`.
     """
 
+    metric: str
     epochs: Annotated[Integer, Field(ge=1)] = 30
     patience: Annotated[Integer, Field(ge=1)] = 6
-    loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
-    quantiles: Annotated[Quantiles, Field(min_length=2)] = (0.1, 0.5, 0.9)
-    metric: Metric = "mse"
     optimizer: Optimizer = "adam"
     clip_norm: Annotated[Number, Field(gt=0)] | None = 1.0
     weight_average: Share | None = 0.98
     schedule: Literal["constant", "plateau", "cosine", "exponential"] = "plateau"
     schedule_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     schedule_patience: Annotated[Integer, Field(ge=1)] = 2
+
+
+class TrainingSettings(CommonTraining):
+    """How every trial of forecasting trains.
+
+    `loss` is what the optimiser minimises: with "quantile" the pinball loss of all `quantiles` (Koenker
+    & Bassett 1978), the median of which is the forecast and what is judged; other losses make no use of
+    them.
+    """
+
+    metric: Metric = "mse"
+    loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
+    quantiles: Annotated[Quantiles, Field(min_length=2)] = (0.1, 0.5, 0.9)
 
     @model_validator(mode="after")
     def _quantiles_in_order(self) -> "TrainingSettings":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from objectives.checkpoint import Checkpoint, CheckpointFile, FinishedFold
 from objectives.messages import Epoch, LearningRatePath
-from objectives.settings import TrainingSettings
+from objectives.settings import CommonTraining
 from objectives.window_trainer import WindowTrainer
 
 Weights = tuple[NDArray[np.float32], ...]
@@ -49,7 +49,7 @@ class Training:
 def train(
     trainer: WindowTrainer,
     windows: Windows,
-    settings: TrainingSettings,
+    settings: CommonTraining,
     go_on: Callable[[Epoch], bool],
     checkpoints: CheckpointFile | None = None,
 ) -> Training:
@@ -97,7 +97,7 @@ def train(
 def _epochs(
     trainer: WindowTrainer,
     windows: Windows,
-    settings: TrainingSettings,
+    settings: CommonTraining,
     rate: "Schedule",
     saved: Checkpoint | FinishedFold | None,
 ) -> Iterator[tuple[Epoch, Weights]]:
@@ -154,9 +154,9 @@ def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRat
 
 
 class Schedule:
-    """The learning rate from epoch to epoch, as `TrainingSettings.schedule` says."""
+    """The learning rate from epoch to epoch, as `CommonTraining.schedule` says."""
 
-    def __init__(self, settings: TrainingSettings, first: float) -> None:
+    def __init__(self, settings: CommonTraining, first: float) -> None:
         self.current = first
         self._settings = settings
         self._first = first

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.sequences import SequenceSplit
-from objectives.settings import TrainingSettings
+from objectives.classification.settings import SequenceTraining
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class SequenceTask:
     labels: NDArray[np.int64]
     classes: int
     split: SequenceSplit
-    training: TrainingSettings
+    training: SequenceTraining
     class_weights: str = "none"
     label_smoothing: float = 0.0
 

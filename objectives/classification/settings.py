@@ -1,0 +1,79 @@
+"""What the user may choose about labelled sequences, their splits and training on them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from objectives.settings import CommonTraining, Fill, Integer, Number, Section, Share
+
+SequenceMetric = Literal["log_loss", "error_rate", "balanced_error_rate"]
+MANY_SEQUENCES = 1000  # from here on one validation part tells enough
+
+
+class SequenceSettings(Section):
+    """Where labelled sequences come from.
+
+    `path` names a CSV or Parquet file with one row for each step, a .ts file or a NumPy .npz file, and
+    `test_path` the official test set where it lies in a file of its own. The other names are columns of
+    a table: `id` tells sequences apart, `label` is the class, the same in all rows of a sequence, and
+    `time` gives the order of its rows, `group` what must not stand on both sides of a split, such as a
+    subject, and `split` "train" or "test" where the split is an official one; the last three default to
+    the columns "time", "group" and "split" where the table has them. `features` are the inputs, None for
+    every other numeric column. With `timesteps` the table is one labelled stream instead: windows of so
+    many rows, `stride` rows apart (None for no overlap), each with the label of its last row, and no
+    window reaches over the border of two groups. `fill` says what becomes of missing cells, within each
+    sequence: as for forecasting.
+    """
+
+    task: Literal["classification"]
+    path: str | None = None
+    test_path: str | None = None
+    id: str = "id"
+    label: str = "label"
+    time: str | None = None
+    group: str | None = None
+    split: str | None = None
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    timesteps: Annotated[Integer, Field(ge=1)] | None = None
+    stride: Annotated[Integer, Field(ge=1)] | None = None
+    fill: Fill | Number = "none"
+
+    @model_validator(mode="after")
+    def _stride_of_windows(self) -> "SequenceSettings":
+        if self.stride is not None and self.timesteps is None:
+            raise ValueError("stride cuts a stream into windows: give timesteps too, or no stride")
+        return self
+
+
+class SequenceSplitSettings(Section):
+    """How sequences are divided.
+
+    `test` is the share of all sequences that is kept for the test where the data have no official one,
+    `validation` the share of all that validates where there is one fold. `folds` above 1 take turns in
+    validating (stratified cross-validation), and a trial is worth their mean; None for 5 where
+    fewer than 1,000 sequences train, else 1. A stream without groups is cut in time and has one fold.
+    """
+
+    validation: Share = 0.15
+    test: Share = 0.15
+    folds: Annotated[Integer, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _something_trains(self) -> "SequenceSplitSettings":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test add up to 1 or more, so that nothing trains")
+        return self
+
+
+class SequenceTraining(CommonTraining):
+    """How every trial of classification trains, by cross-entropy.
+
+    `metric` judges trials on validation. Log loss is the default: on a few dozen sequences error rates
+    take a few values only, so that they can neither tell trials apart nor show when to stop.
+    `class_weights` "balanced" weighs each class by the inverse of its share in training;
+    `label_smoothing` is the share of a label that is spread over all classes.
+    """
+
+    metric: SequenceMetric = "log_loss"
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
