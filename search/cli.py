@@ -355,6 +355,35 @@ def delete(
     _exit_with(carry_out)
 
 
+@app.command(
+    epilog="Examples: `lstm-search predict runs/power/bundle power.csv --interval 0.9` · "
+    "`lstm-search predict runs/power/bundle - --rolling --out forecasts.parquet < power.csv`"
+)
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Folder or archive that `export` made.")],
+    data: Annotated[
+        str, typer.Argument(help="CSV or Parquet file of the latest rows; - for stdin.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet file to write, instead of printing CSV.")
+    ] = None,
+    interval: Annotated[
+        float | None, typer.Option(help="Give intervals that hold the truth so often, as 0.9.")
+    ] = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Answer for every window, not the last one alone.")
+    ] = False,
+) -> None:
+    """Forecast what follows the last rows of a file with an exported model, or classify them."""
+
+    def carry_out() -> int:
+        from search.commands import predict as command  # noqa: PLC0415
+
+        return command.execute(bundle, data, out, interval, rolling=rolling)
+
+    _exit_with(carry_out)
+
+
 @app.command(epilog="Example: `lstm-search serve runs/power/bundle --workers 2`")
 def serve(
     bundle: Annotated[Path, typer.Argument(help="Folder or archive that `export` made.")],
@@ -568,9 +597,10 @@ def _exit_with(carry_out: Callable[[], int]) -> NoReturn:
 
 def _explain(error: Exception) -> int:
     from objectives.errors import InputError  # noqa: PLC0415
+    from reports.bundle.errors import BundleError  # noqa: PLC0415
     from storage.errors import StorageError  # noqa: PLC0415
 
-    if isinstance(error, InputError | StorageError):
+    if isinstance(error, InputError | BundleError | StorageError):
         print(f"lstm-search: {error}", file=sys.stderr)
         return 1
     traceback.print_exception(error)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from objectives.errors import InputError
-from reports.bundle import Bundle, BundleError, load_bundle
+from reports.bundle import load_bundle
 from reports.bundle.checksums import CHECKSUMS_FILE
 from storage.database import Database
 from storage.models import RegisteredModel, register_bundle
@@ -18,12 +18,13 @@ def enter_bundle(storage: Database, bundle: Path, results: Path) -> RegisteredMo
     The copy is `results`/STUDY/bundles/CHECKSUM, and the same bundle is copied and registered once.
 
     Raises:
-        InputError: it is no sound folder of a bundle, or cannot be copied.
+        InputError: it is no folder, or cannot be copied.
+        reports.bundle.BundleError: it is no sound bundle.
         storage.errors.StorageError: the study is not in the database, or that does not answer.
     """
     if not bundle.is_dir():
         raise InputError(f"{bundle}: there is no folder of a bundle here to register")
-    checked = _checked(bundle)
+    checked = load_bundle(bundle)
     checksum = checksum_of(bundle)
     provenance = checked.metadata.provenance
     place = results / provenance.study / "bundles" / checksum[:16]
@@ -43,9 +44,10 @@ def check_registered(model: RegisteredModel) -> None:
     """Make sure that the files are those that were registered.
 
     Raises:
-        InputError: they are gone or were changed.
+        InputError: they are those of another bundle.
+        reports.bundle.BundleError: they are gone or were changed.
     """
-    _checked(model.path)
+    load_bundle(model.path)
     if checksum_of(model.path) != model.checksum:
         raise InputError(
             f"{model.path}: holds another bundle than model {model.version} of study "
@@ -56,13 +58,6 @@ def check_registered(model: RegisteredModel) -> None:
 def checksum_of(bundle: Path) -> str:
     """The SHA-256 of a bundle's list of checksums, in hexadecimal."""
     return hashlib.sha256((bundle / CHECKSUMS_FILE).read_bytes()).hexdigest()
-
-
-def _checked(bundle: Path) -> Bundle:
-    try:
-        return load_bundle(bundle)
-    except BundleError as error:
-        raise InputError(str(error)) from None
 
 
 def _copy_whole(bundle: Path, place: Path) -> None:

@@ -1,8 +1,9 @@
 """A bundle in memory, whose model runs on onnxruntime."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from reports.bundle.checksums import verify
 from reports.bundle.contained_files import contained_files
 from reports.bundle.errors import BundleError
+from reports.bundle.forecasting import answer
 from reports.bundle.metadata import METADATA_FILE, Metadata, Tensor, read_metadata
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ONNX_FILE = "model.onnx"
 
@@ -35,13 +40,51 @@ class Bundle:
             "quantiles" (batch, horizon, targets, quantiles), or "probabilities" (batch, classes).
 
         Raises:
-            BundleError: the shape is another, or a value is missing, infinite or beyond float32.
+            BundleError: the shape is another, there is no window, a value is missing, infinite or beyond
+                float32, or an output is not finite.
         """
-        fed = np.ascontiguousarray(windows, dtype=np.float32)
+        with np.errstate(
+            over="ignore"
+        ):  # what float32 cannot hold becomes infinite, and is refused
+            fed = np.ascontiguousarray(windows, dtype=np.float32)
         _check_windows(fed, self.metadata.input)
         names = [output.name for output in self.metadata.outputs]
         found = self.session.run(names, {self.metadata.input.name: fed})
+        for name, values in zip(names, found, strict=True):
+            if not np.isfinite(values).all():
+                raise BundleError(
+                    f"{name!r} is not finite for these windows: they are too far from what the model "
+                    "was trained on"
+                )
         return dict(zip(names, found, strict=True))
+
+    def predict(
+        self, frame: "pd.DataFrame", *, interval: float | None = None, rolling: bool = False
+    ) -> "pd.DataFrame":
+        """Forecast what follows the last rows of a table, or classify them.
+
+        Warns (UserWarning) of cells that were filled and of values unlike those of the training data.
+
+        Args:
+            frame: rows in the order of time, with the model's columns in the data's units and, if the
+                training data had timestamps, their column or an index of them. Cells and timestamps
+                may be missing as far as the fill rule of the training data allows.
+            interval: how often "lower" to "upper" shall hold the truth, such as 0.9.
+            rolling: answer for every window of the rows instead of the last one.
+
+        Returns:
+            A row for each window, step and target, as `reports.bundle.frames.tidy` describes them.
+
+        Raises:
+            BundleError: rows that do not fit the model, or no intervals of that level.
+        """
+        from reports.bundle.frames import series_from_frame, tidy  # noqa: PLC0415  (imports pandas)
+
+        series = series_from_frame(frame, self.metadata)
+        answers = answer(self, series, interval=interval, rolling=rolling)
+        for line in answers.warnings:
+            warnings.warn(line, stacklevel=2)
+        return tidy(answers)
 
 
 def load_bundle(path: str | Path, threads: int = 1) -> Bundle:
@@ -107,6 +150,8 @@ def _check_windows(windows: NDArray[np.float32], expected: Tensor) -> None:
     if not fits:
         shape = ", ".join(str(size) for size in expected.shape)
         raise BundleError(f"expected windows of shape ({shape}). Received: {windows.shape}")
+    if windows.size == 0:
+        raise BundleError(f"expected at least one window. Received: shape {windows.shape}")
     if not np.isfinite(windows).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(windows))[0])
         raise BundleError(

@@ -1,7 +1,6 @@
 """`lstm-search serve`: answer requests for forecasts over HTTP."""
 
 from objectives.errors import InputError
-from reports.bundle import BundleError
 from search.serving.settings import Serving
 
 
@@ -13,8 +12,5 @@ def execute(settings: Serving) -> int:
         raise InputError(
             f"to serve, {error.name} is needed: pip install 'lstm-search[serve]'"
         ) from None
-    try:
-        serve(settings)
-    except BundleError as error:
-        raise InputError(str(error)) from None
+    serve(settings)
     return 0

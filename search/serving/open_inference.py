@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reports.bundle import Bundle
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_numbers, run, shown
+from search.serving.windows import as_numbers, shown
 
 _NUMBERS = {
     *("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64"),
@@ -43,7 +43,7 @@ def infer(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """
     windows = _windows(asked.get("inputs"), bundle.metadata.input)
     wanted = _wanted(asked.get("outputs"), bundle)
-    found = run(bundle, windows)
+    found = bundle.run(windows)
     answer: dict[str, Any] = {
         "model_name": bundle.metadata.name,
         "model_version": str(bundle.metadata.version),

@@ -71,9 +71,9 @@ def _description(about: Metadata) -> str:
 
 def _forecast(about: Metadata) -> Operation:
     row = _object({name: {"type": "number"} for name in _names(about)}, _names(about))
-    asked = _object(
-        {"rows": {"type": "array", "items": row, "minItems": about.timesteps}}, ["rows"]
-    )
+    rows = {"type": "array", "items": row, "minItems": about.timesteps}
+    level = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    asked = _object({"rows": rows, "interval": level}, ["rows"])
     operation = _operation("forecast", "Forecast from rows by column name", asked)
     operation["requestBody"]["content"]["application/json"]["example"] = {
         "rows": example_rows(about)

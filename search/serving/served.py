@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from reports.bundle import Bundle, BundleError, load_bundle
-from search.serving.errors import RequestError
 from search.serving.log import write_line
 from search.serving.metrics import Metrics
-from search.serving.windows import run
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
@@ -86,8 +84,8 @@ def load_tried(path: Path) -> Bundle:
     about = bundle.metadata
     means = np.array([column.mean for column in about.columns])
     try:
-        run(bundle, np.broadcast_to(means, (1, about.timesteps, len(means))))
-    except RequestError as error:
+        bundle.run(np.broadcast_to(means, (1, about.timesteps, len(means))))
+    except BundleError as error:
         raise BundleError(f"{path}: on the training data's means {error}") from None
     except Exception as error:  # onnxruntime's errors have no common class
         reason = " ".join(str(error).split())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reports.bundle import Bundle
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_numbers, run, shown
+from search.serving.windows import as_numbers, shown
 
 _SIGNATURE = "serving_default"
 
@@ -54,9 +54,9 @@ def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]
     name = bundle.metadata.input.name
     if "instances" in asked:
         windows = _windows_in_rows(asked["instances"], name)
-        return {"predictions": _in_rows(run(bundle, windows))}, len(windows)
+        return {"predictions": _in_rows(bundle.run(windows))}, len(windows)
     windows = _windows_in_columns(asked["inputs"], name)
-    found = run(bundle, windows)
+    found = bundle.run(windows)
     return {"outputs": found if len(found) > 1 else next(iter(found.values()))}, len(windows)
 
 

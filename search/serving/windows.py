@@ -1,4 +1,4 @@
-"""From the JSON of a request to windows that the model may be fed, and what it then answers."""
+"""From the JSON of a request to windows that the model may be fed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from reports.bundle import Bundle
 from search.serving.errors import RequestError
 
 _SHOWN = 80  # characters of what was received that a message repeats
@@ -43,27 +42,6 @@ def as_numbers(data: Any, where: str) -> NDArray[np.float64]:
     if found.dtype.kind not in "fiu":
         raise RequestError(_what_is_no_number(data, where))
     return found.astype(np.float64, copy=False)
-
-
-def run(bundle: Bundle, windows: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """Feed windows (batch, timesteps, columns) to the model.
-
-    Raises:
-        RequestError: there is no window, or an output is not finite.
-        reports.bundle.BundleError: they have another shape, or a value is not finite.
-    """
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
-        fed = windows.astype(np.float32)
-    if fed.size == 0:
-        raise RequestError(f"expected at least one window. Received: shape {fed.shape}")
-    outputs = bundle.run(fed)
-    for name, values in outputs.items():
-        if not np.isfinite(values).all():
-            raise RequestError(
-                f"{name!r} is not finite for these windows: they are too far from what the model "
-                "was trained on"
-            )
-    return outputs
 
 
 def shown(value: Any) -> str:

@@ -21,9 +21,8 @@ import psutil
 from onnx import TensorProto, helper, numpy_helper
 
 from reports.bundle import load_bundle
-from reports.bundle.checksums import write_checksums
 from reports.bundle.metadata import Column, Tensor
-from tests.search.serving.conftest import METADATA
+from tests.bundles import METADATA, as_bytes, write_bundle
 
 SECONDS = 8
 ROWS, COLUMNS, UNITS, HORIZON = 24, 7, 64, 12
@@ -64,12 +63,11 @@ def lstm_bundle(folder: Path) -> Path:
     window = helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", ROWS, COLUMNS])
     out = helper.make_tensor_value_info("forecast", TensorProto.FLOAT, ["batch", HORIZON, 1])
     graph = helper.make_graph(nodes, "lstm", [window], [out], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
     one: Column = METADATA.columns[0]
-    metadata = replace(
-        METADATA,
+    return write_bundle(
+        folder,
+        1,
+        as_bytes(graph),
         input=Tensor("window", "float32", ("batch", ROWS, COLUMNS), "those of the data"),
         outputs=(Tensor("forecast", "float32", ("batch", HORIZON, 1), "those of the data"),),
         columns=tuple(replace(one, name=f"c{i}", target=i == 0) for i in range(COLUMNS)),
@@ -77,9 +75,6 @@ def lstm_bundle(folder: Path) -> Path:
         timesteps=ROWS,
         horizon=HORIZON,
     )
-    (folder / "metadata.json").write_text(metadata.as_json())
-    write_checksums(folder)
-    return folder
 
 
 @contextmanager

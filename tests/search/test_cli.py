@@ -21,6 +21,7 @@ COMMANDS = (
     "show",
     "best",
     "report",
+    "predict",
     "delete",
     "worker",
     "doctor",

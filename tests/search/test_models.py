@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from storage.database import open_storage
-from tests.search.serving.conftest import write_bundle
+from tests.bundles import write_bundle
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

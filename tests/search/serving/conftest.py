@@ -1,4 +1,4 @@
-"""Small real bundles, and servers of them as real processes."""
+"""Servers of small real bundles, as real processes."""
 
 import http.client
 import json
@@ -8,97 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
-from reports.bundle.checksums import write_checksums
-from reports.bundle.metadata import (
-    SCHEMA,
-    Artefact,
-    Column,
-    Metadata,
-    Preprocessing,
-    Provenance,
-    Tensor,
-    TestScores,
-    TimeAxis,
-)
+from tests.bundles import TIMESTEPS, write_bundle
 
-TIMESTEPS, HORIZON = 4, 3
 PATIENCE = 60  # seconds
-METADATA = Metadata(
-    schema=SCHEMA,
-    name="power",
-    version=1,
-    created="2026-01-02T03:04:05+00:00",
-    task="forecast",
-    input=Tensor("window", "float32", ("batch", TIMESTEPS, 2), "those of the data"),
-    outputs=(Tensor("forecast", "float32", ("batch", HORIZON, 1), "those of the data"),),
-    columns=tuple(
-        Column(name, name == "load", 0.0, 10.0, 5.0, 2.0, (2.5, 5.0, 7.5), (0.25,) * 4)
-        for name in ("load", "temp")
-    ),
-    targets=("load",),
-    timesteps=TIMESTEPS,
-    horizon=HORIZON,
-    time=TimeAxis("date", "P0DT1H0M0S", None, None),
-    preprocessing=Preprocessing("standard", (5.0, 5.0), (2.0, 2.0), "change", "none"),
-    test=TestScores({"mse": 1.0}, {"persistence": {"mse": 2.0}}),
-    provenance=Provenance("power", 3, {"units": [8]}, {"study": 0, "trial": 9}, 1, {}, {}),
-    artefacts={"onnx": Artefact("model.onnx", 1e-7, 1000)},
-)
-
-
-def kernel(version: int = 1) -> NDArray[np.float32]:
-    """What the test model multiplies windows with: (timesteps * columns, horizon)."""
-    generator = np.random.default_rng(version)
-    return generator.normal(size=(TIMESTEPS * 2, HORIZON)).astype(np.float32)
-
-
-def expected(windows: Any, version: int = 1) -> NDArray[np.float32]:
-    """What the test model answers: (batch, horizon, 1)."""
-    flat = np.asarray(windows, np.float32).reshape(-1, TIMESTEPS * 2)
-    return (flat @ kernel(version))[..., None]
-
-
-def linear_model(version: int = 1) -> bytes:
-    """A linear forecast whose kernel depends on the version."""
-    window = helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", TIMESTEPS, 2])
-    out = helper.make_tensor_value_info("forecast", TensorProto.FLOAT, ["batch", HORIZON, 1])
-    constants = [
-        numpy_helper.from_array(kernel(version), "kernel"),
-        numpy_helper.from_array(np.array([-1, TIMESTEPS * 2]), "flat"),
-        numpy_helper.from_array(np.array([-1, HORIZON, 1]), "steps"),
-    ]
-    nodes = [
-        helper.make_node("Reshape", ["window", "flat"], ["flattened"]),
-        helper.make_node("MatMul", ["flattened", "kernel"], ["product"]),
-        helper.make_node("Reshape", ["product", "steps"], ["forecast"]),
-    ]
-    graph = helper.make_graph(nodes, "linear", [window], [out], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def write_bundle(folder: Path, version: int = 1, **changes: Any) -> Path:
-    """Write a bundle of this version whole, then put it where another one may be."""
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    unfinished.mkdir()
-    (unfinished / "model.onnx").write_bytes(linear_model(version))
-    metadata = replace(METADATA, version=version, **changes)
-    (unfinished / "metadata.json").write_text(metadata.as_json())
-    write_checksums(unfinished)
-    if folder.exists():
-        folder.rename(folder.with_name(f"{folder.name}.before_{version}"))
-    unfinished.rename(folder)
-    return folder
 
 
 @dataclass

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.search.serving.conftest import METADATA, Running, expected, some_rows, some_windows
+from tests.bundles import METADATA, expected
+from tests.search.serving.conftest import Running, some_rows, some_windows
 
 PATHS = [
     "/v2/models/power/infer",
@@ -19,7 +20,18 @@ PATHS = [
     "/metrics",
     "/docs",
 ]
-KEYS = ["inputs", "instances", "rows", "name", "shape", "datatype", "data", "outputs", "id"]
+KEYS = [
+    "inputs",
+    "instances",
+    "rows",
+    "interval",
+    "name",
+    "shape",
+    "datatype",
+    "data",
+    "outputs",
+    "id",
+]
 VALUES = [None, True, "window", "FP32", "forecast", "2024-01-01", 0, 1, 4, -1, 2**63, 1e308, [], {}]
 WINDOWS = some_windows(2).tolist()
 VALID: list[Any] = [

@@ -1,21 +1,16 @@
 """What a served bundle answers to each protocol, and what it refuses with which reason."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests.search.serving.conftest import (
-    HORIZON,
-    TIMESTEPS,
-    Running,
-    Serve,
-    expected,
-    some_rows,
-    some_windows,
-    write_bundle,
-)
+from reports.bundle import load_bundle
+from tests.bundles import HORIZON, METADATA, TIMESTEPS, expected, write_bundle
+from tests.search.serving.conftest import Running, Serve, some_rows, some_windows
 
 INFER = "/v2/models/power/infer"
 PREDICT = "/v1/models/power:predict"
@@ -165,14 +160,26 @@ WRONG = [
     (PREDICT, {"inputs": WINDOW.tolist(), "signature_name": "x"}, 400, "signature_name"),
     ("/forecast", {}, 400, "rows: expected a list of objects"),
     ("/forecast", {"rows": [], "x": 1}, 400, 'unknown key "x"'),
+    ("/forecast", {"rows": some_rows(), "interval": 2}, 400, "between 0 and 1. Received: 2"),
+    ("/forecast", {"rows": some_rows(), "interval": 0.5}, 400, "no intervals of level 0.5"),
     ("/forecast", {"rows": some_rows(3)}, 400, "looks back 4 rows. Received: 3"),
-    ("/forecast", changed(2, load=None), 400, "rows[2].load: expected a number. Received: null"),
+    (
+        "/forecast",
+        changed(2, load=None),
+        400,
+        "rows: row 2, column 'load': no value (1 such cells)",
+    ),
     ("/forecast", changed(1, load="7"), 400, 'rows[1].load: expected a number. Received: "7"'),
     ("/forecast", changed(0, wind=1), 400, 'rows[0]: unknown column "wind"; known are load, temp'),
     ("/forecast", {"rows": [{"load": 1}] * 4}, 400, "rows[0]: the column 'temp' is missing"),
     ("/forecast", changed(3, date="2024-01-01"), 400, "rows[0].date: expected an ISO 8601"),
     ("/forecast", timed(*HOURS[:3], "x"), 400, "rows[3].date: expected an ISO 8601"),
-    ("/forecast", timed(*HOURS[:3], HOURS[2]), 400, "rows[3].date: expected 2024-01-01T03:00:00"),
+    (
+        "/forecast",
+        timed(*HOURS[:3], HOURS[2]),
+        400,
+        "row 3, column 'date': 2024-01-01T02:00:00 is not",
+    ),
     ("/forecast", timed(*HOURS[:3], HOURS[3] + "Z"), 400, "expected no UTC offset"),
     ("/forecast", timed(*[f"9999-12-31T{h}:00" for h in range(20, 24)]), 400, "no timestamps can"),
 ]
@@ -245,3 +252,24 @@ def test_the_page_of_the_routes_needs_no_other_place(server: Running) -> None:
     assert "http://" not in page
     assert "https://" not in page
     assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def test_a_forecast_is_that_of_the_bundle_in_python(serve: Serve, tmp_path: Path) -> None:
+    widths = {"half_widths": {"0.90": [[1.0], [2.0], [3.0]]}}
+    fill = replace(METADATA.preprocessing, fill="forward")
+    bundle = write_bundle(tmp_path / "bundle", intervals=widths, preprocessing=fill)
+    rows: list[dict[str, Any]] = timed(*HOURS)["rows"]
+    rows[2]["load"], rows[3]["temp"] = None, 11.0
+    status, answer = serve(bundle).ask("/forecast", {"rows": rows, "interval": 0.9})
+    assert status == 200, answer
+    frame = pd.DataFrame(rows)
+    with pytest.warns(UserWarning, match="filled as in training") as warned:
+        wanted = load_bundle(bundle).predict(frame, interval=0.9)
+    steps = answer["forecast"]
+    assert [pd.Timestamp(step["date"]) for step in steps] == list(wanted["time"])
+    np.testing.assert_allclose([step["load"] for step in steps], wanted["forecast"], rtol=1e-6)
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose([step[end]["load"] for step in steps], wanted[end], rtol=1e-6)
+    told = [str(each.message).replace("DataFrame", "rows") for each in warned]
+    assert answer["warnings"] == told
+    assert len(told) == 2  # a cell was filled, and a value is out of range

@@ -15,14 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.search.serving.conftest import (
-    PATIENCE,
-    Running,
-    Serve,
-    expected,
-    some_windows,
-    write_bundle,
-)
+from tests.bundles import expected, write_bundle
+from tests.search.serving.conftest import PATIENCE, Running, Serve, some_windows
 
 PREDICT = "/v1/models/power:predict"
 WINDOWS = some_windows(2)

@@ -1,0 +1,82 @@
+"""What a model makes of a series: forecasts with their intervals, or classes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.bundle.drift import measure_drift
+from reports.bundle.errors import BundleError
+from reports.bundle.intervals import interval_ends
+from reports.bundle.series import Series
+from reports.bundle.timeline import Times
+
+if TYPE_CHECKING:
+    from reports.bundle.loading import Bundle
+
+_BATCH = 256  # windows at once, so that memory does not grow with the rows
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A model's outputs for windows of a series, in the data's units.
+
+    `origins` (windows,) are the rows after each window. `outputs` are those of `Bundle.run`; `lower` and
+    `upper` (windows, horizon, targets) the ends of the intervals, None where none were asked for.
+    """
+
+    series: Series
+    origins: NDArray[np.int64]
+    outputs: dict[str, NDArray[np.float32]]
+    lower: NDArray[np.float64] | None = None
+    upper: NDArray[np.float64] | None = None
+
+    @property
+    def target_rows(self) -> NDArray[np.int64]:
+        """The row of each step, (windows, horizon), counted as those of the series."""
+        return self.origins[:, None] + np.arange(self.series.about.horizon)
+
+    @property
+    def target_times(self) -> Times | None:
+        """The timestamp of each step, (windows, horizon); None where rows have none."""
+        return None if self.series.times is None else self.series.times[self.target_rows]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What someone who relies on the answers should know about the rows, a line each."""
+        series = self.series
+        used = series.values[int(self.origins[0]) - series.about.timesteps :]
+        found = [str(drift) for drift in measure_drift(used, series.about) if drift.notable]
+        if series.filled:
+            rule = series.about.preprocessing.fill
+            cells = f"{series.filled} missing cell{'s' * (series.filled > 1)}"
+            found.insert(0, f"{cells} filled as in training ({rule})")
+        return [f"{series.source}: {line}" for line in found]
+
+
+def answer(
+    bundle: "Bundle", series: Series, *, interval: float | None = None, rolling: bool = False
+) -> Answers:
+    """Feed a model the last window of a series, or every one of it.
+
+    Args:
+        bundle: the model.
+        series: rows made for it.
+        interval: how often intervals shall hold the truth, such as 0.9; None for no intervals.
+        rolling: every window, of which the last has all of its target rows after the series.
+
+    Raises:
+        BundleError: too few rows, a hole in them, or no such intervals.
+    """
+    if interval is not None and bundle.metadata.task != "forecast":
+        raise BundleError(f"the model {bundle.metadata.name!r} does not forecast: no intervals")
+    origins = series.origins(rolling=rolling)
+    batches = [
+        bundle.run(series.windows(origins[start : start + _BATCH]))
+        for start in range(0, len(origins), _BATCH)
+    ]
+    outputs = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    if interval is None:
+        return Answers(series, origins, outputs)
+    return Answers(series, origins, outputs, *interval_ends(bundle.metadata, outputs, interval))

@@ -1,0 +1,116 @@
+"""Rows that a model may look back on: in the order of time, none left out, filled as in training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from reports.bundle.errors import BundleError
+from reports.bundle.metadata import Metadata
+from reports.bundle.timeline import Times, as_texts, following, places_in_time
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Rows as they follow each other.
+
+    `values` (rows, columns) float64 has the columns of `about`, NaN where nothing is known and nothing
+    can be filled in. `times` (rows + horizon,) has the timestamps of the rows and of the steps that are
+    forecast after them; None without timestamps. `filled` counts the cells that the fill rule made, and
+    `source` is how messages name the rows.
+    """
+
+    values: NDArray[np.float64]
+    times: Times | None
+    filled: int
+    about: Metadata
+    source: str
+
+    def origins(self, *, rolling: bool) -> NDArray[np.int64]:
+        """The rows after a window, (windows,): of the last one, or of every one.
+
+        Raises:
+            BundleError: there are too few rows for a window.
+        """
+        rows, timesteps = len(self.values), self.about.timesteps
+        if rows < timesteps:
+            raise BundleError(
+                f"{self.source}: the model looks back {timesteps} rows. Received: {rows}"
+            )
+        return np.arange(timesteps if rolling else rows, rows + 1)
+
+    def windows(self, origins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The rows before each origin, (windows, timesteps, columns).
+
+        Raises:
+            BundleError: a cell of them is missing.
+        """
+        timesteps = self.about.timesteps
+        first = int(origins[0]) - timesteps
+        self._check_cells(first, int(origins[-1]))
+        views = sliding_window_view(self.values, timesteps, axis=0)  # (…, columns, timesteps)
+        return views[origins - timesteps].swapaxes(1, 2)
+
+    def _check_cells(self, first: int, end: int) -> None:
+        missing = np.isnan(self.values[first:end])
+        if not missing.any():
+            return
+        row, column = (int(place) for place in np.argwhere(missing)[0])
+        where = f"row {first + row}"
+        if self.times is not None:
+            where = f"at {as_texts(self.times[[first + row]], None)[0]}"
+        fill = self.about.preprocessing.fill
+        rule = (
+            "the model was trained without holes: fill them first"
+            if fill == "none"
+            else f"the fill rule of the training data ({fill}) has nothing to fill it from"
+        )
+        raise BundleError(
+            f"{self.source}: {where}, column {self.about.columns[column].name!r}: no value "
+            f"({missing.sum()} such cells); {rule}"
+        )
+
+
+def make_series(
+    values: NDArray[np.float64], times: Times | None, about: Metadata, source: str
+) -> Series:
+    """Put rows in their places in time, and fill holes by the rule of the training data.
+
+    Args:
+        values: (rows, columns) in the order of the metadata; what is missing is NaN or infinite.
+        times: (rows,), None for rows that follow each other without timestamps.
+        about: the model's metadata.
+        source: how messages name the rows.
+
+    Raises:
+        BundleError: timestamps are not in order, or do not fit the model's step.
+    """
+    grid = None
+    if times is not None and len(times):
+        places = places_in_time(times, about.time, source)
+        rows = int(places[-1]) + 1
+        grid = following(times[0], rows + about.horizon, about.time)
+        spread = np.full((rows, values.shape[1]), np.nan)
+        spread[places] = values
+        values = spread
+    values = np.where(np.isfinite(values), values, np.nan)
+    missing = np.isnan(values).sum()
+    _fill(values, about.preprocessing.fill)
+    return Series(values, grid, int(missing - np.isnan(values).sum()), about, source)
+
+
+def _fill(values: NDArray[np.float64], rule: str | float) -> None:
+    """Fill missing cells (rows, columns) in place, as `objectives.dataset` does before training."""
+    if rule == "none":
+        return
+    rows = np.arange(len(values))
+    for column in values.T:  # (rows,), a view
+        missing = np.isnan(column)
+        if isinstance(rule, float | int):
+            column[missing] = rule
+        elif rule == "forward":
+            column[:] = column[np.maximum.accumulate(np.where(missing, 0, rows))]
+        elif not missing.all():
+            known = rows[~missing]
+            column[missing] = np.interp(rows[missing], known, column[known], np.nan, np.nan)

@@ -1,0 +1,127 @@
+"""Timestamps as far apart as those of the training data.
+
+They are datetime64[us] without a zone, in UTC where the training data have UTC offsets.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.bundle.errors import BundleError
+from reports.bundle.metadata import TimeAxis
+
+Times = NDArray[np.datetime64]
+_LAST = np.datetime64(datetime.max, "us")  # what comes later has no name in ISO 8601
+_LARGEST_GROWTH = 10  # a single mistyped year must not become millions of missing rows
+_DURATION = re.compile(
+    r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>[\d.]+)S)?)?"
+)
+
+
+def following(first: np.datetime64, count: int, axis: TimeAxis) -> Times:
+    """Give `count` timestamps from `first` on.
+
+    Raises:
+        BundleError: they leave the calendar's years, or there can be no such first one.
+    """
+    try:
+        if axis.step is not None:
+            step = _step(axis.step)
+            if (_LAST - first) // step < count:
+                raise OverflowError("they leave the calendar")
+            return np.asarray(first + step * np.arange(count))
+        return _calendar(first, axis, periods=count)
+    except (OverflowError, ValueError) as error:
+        raise BundleError(f"no timestamps can follow {first}: {error}") from None
+
+
+def places_in_time(times: Times, axis: TimeAxis, source: str) -> NDArray[np.int64]:
+    """Number timestamps by the steps since the first one; a number left out is a missing row.
+
+    Args:
+        times: (rows,), at least one.
+        axis: how far apart they should be.
+        source: how messages name the rows.
+
+    Raises:
+        BundleError: one is not later than the one before, or lies between two that there should be.
+    """
+    late = times[1:] <= times[:-1]
+    if late.any():
+        row = int(late.argmax()) + 1
+        raise BundleError(
+            f"{_cell(source, row, axis)}: {_text(times[row])} is not later than {_text(times[row - 1])} "
+            "in the row before: sort the rows by time, one for each timestamp"
+        )
+    places: NDArray[np.int64]
+    if axis.step is not None:
+        places = (times - times[0]) // _step(axis.step)
+        off = times[0] + places * _step(axis.step) != times
+    else:
+        grid = _calendar(times[0], axis, end=times[-1])
+        places = np.searchsorted(grid, times)
+        off = np.append(grid, np.datetime64("NaT"))[places] != times
+    if off.any():
+        row = int(off.argmax())
+        raise BundleError(
+            f"{_cell(source, row, axis)}: {_text(times[row])} does not fit rows that are "
+            f"{axis.step or axis.frequency} apart, as in training: resample them"
+        )
+    if places[-1] >= _LARGEST_GROWTH * len(times):
+        raise BundleError(
+            f"{source}: {places[-1] + 1} rows would be {axis.step or axis.frequency} apart from "
+            f"{_text(times[0])} to {_text(times[-1])}. Received: {len(times)}: mend the timestamps"
+        )
+    return places
+
+
+def with_offset(text: str | None, zone: str | None) -> datetime:
+    """Read an ISO 8601 timestamp; give it without a zone, in UTC where `zone` is "UTC".
+
+    Raises:
+        ValueError: it is none, or has a UTC offset where there should be none, or the reverse; the
+            message says what was expected.
+    """
+    try:
+        found = datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("expected an ISO 8601 timestamp") from None
+    if (found.tzinfo is None) != (zone is None):
+        raise ValueError(f"expected {expected_zone(zone)}")
+    return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+
+
+def expected_zone(zone: str | None) -> str:
+    """What timestamps must have, in words."""
+    return f"{'no' if zone is None else 'a'} UTC offset, as in the training data"
+
+
+def as_texts(times: Times, zone: str | None) -> list[str]:
+    """Write timestamps in ISO 8601."""
+    suffix = "" if zone is None else "+00:00"
+    return [f"{_text(moment)}{suffix}" for moment in times]
+
+
+def _text(moment: np.datetime64) -> str:
+    return str(moment.astype("datetime64[us]").item().isoformat())
+
+
+def _cell(source: str, row: int, axis: TimeAxis) -> str:
+    return f"{source}: row {row}, column {axis.column!r}"
+
+
+def _calendar(first: np.datetime64, axis: TimeAxis, **until: Any) -> Times:
+    import pandas as pd  # noqa: PLC0415  (needed for calendars only, and large)
+
+    return pd.date_range(first, freq=axis.frequency, unit="us", **until).to_numpy()
+
+
+def _step(text: str) -> np.timedelta64:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise BundleError(f"{text!r} is no ISO 8601 duration of days and smaller units")
+    step = timedelta(**{unit: float(count) for unit, count in found.groupdict("0").items()})
+    return np.timedelta64(step, "us")

@@ -1,0 +1,46 @@
+"""`lstm-search predict`: forecasts of an exported model for fresh rows."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from objectives.errors import InputError
+from reports.bundle import load_bundle
+from reports.bundle.forecasting import answer
+from reports.bundle.frames import tidy
+from reports.files import atomically
+from search.fresh_rows import read_series
+
+_PARQUET, _CSV = (".parquet", ".pq"), (".csv",)
+
+
+def execute(
+    bundle: Path, data: str, out: Path | None, interval: float | None, *, rolling: bool
+) -> int:
+    """Print the answers as CSV or write them to a file; warnings go to standard error."""
+    if interval is not None and not 0 < interval < 1:
+        raise InputError(f"--interval: expected a number between 0 and 1. Received: {interval:g}")
+    if out is not None and out.suffix.lower() not in (*_PARQUET, *_CSV):
+        raise InputError(f"--out {out}: expected a name that ends in .csv or .parquet")
+    model = load_bundle(bundle)
+    answers = answer(model, read_series(data, model.metadata), interval=interval, rolling=rolling)
+    for line in answers.warnings:
+        print(f"lstm-search: warning: {line}", file=sys.stderr)
+    found = tidy(answers)
+    if out is None:
+        found.to_csv(sys.stdout, index=False)
+    else:
+        _write(found, out)
+    return 0
+
+
+def _write(found: pd.DataFrame, out: Path) -> None:
+    try:
+        with atomically(out) as temporary:
+            if out.suffix.lower() in _PARQUET:
+                found.to_parquet(temporary, index=False)
+            else:
+                found.to_csv(temporary, index=False)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
