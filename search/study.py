@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from objectives.errors import InputError
 from objectives.pruning import PrunerName
+from objectives.ranges import RealRange
 from objectives.settings import (
     DataSettings,
     FinalSettings,
@@ -21,7 +22,7 @@ from objectives.settings import (
     SplitSettings,
     TrainingSettings,
 )
-from objectives.space import RealRange, SearchSpace, check_point
+from objectives.space import SearchSpace, check_point
 from storage.artifacts import absolute_location
 
 BackendName = Literal["local", "dask", "ray"]

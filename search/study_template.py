@@ -10,8 +10,9 @@ from typing import Any, get_args
 import pandas as pd
 
 from objectives.pruning import PrunerName
+from objectives.ranges import RealRange, WholeRange
 from objectives.settings import FinalSettings, TrainingSettings
-from objectives.space import RealRange, SearchSpace, WholeRange
+from objectives.space import SearchSpace
 from search.study import ConfirmSettings, OutputSettings, SamplerName, StudySettings
 from search.survey import Survey
 from search.toml_text import prose, setting, toml_value, unused

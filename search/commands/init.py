@@ -10,8 +10,8 @@ from rich.console import Console
 
 from objectives.dataset import Dataset
 from objectives.errors import InputError
+from objectives.ranges import WholeRange
 from objectives.season import find_season
-from objectives.space import WholeRange
 from search.preparation import prepare
 from search.study import load_study
 from search.study_template import (
