@@ -6,9 +6,8 @@ data. Nothing is fitted and nothing is scaled here.
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.categories import indicator_names, read_categories
 from objectives.errors import InputError
 from objectives.reading import (
     check_columns,
     check_once,
     read_table,
-    read_times,
     read_values,
 )
-from objectives.settings import DataSettings
-
-# a single mistyped year must not become millions of filled rows
-_LARGEST_GROWTH = 10
-_FILL_HINT = 'set fill = "forward", "interpolate" or a number in [data]'
+from objectives.settings import DataSettings, Fill
+from objectives.time_grid import FILL_HINT, TimeGrid, find_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +37,8 @@ class Dataset:
     in UTC where the data have UTC offsets, or None. `step` is the time between any two rows; it is
     None without timestamps and where a calendar makes it vary, and then `frequency` is pandas' name
     for that calendar ("MS" for months). `source` is the path as given, or "DataFrame". `filled`
-    counts, for each column that had any, the cells that the fill rule made.
+    counts, for each column that had any, the cells that the fill rule made. `categories` are those of
+    each categorical column, whose indicators ("wind=NW") are the last of the columns, in this order.
     """
 
     values: NDArray[np.float64]
@@ -52,6 +49,25 @@ class Dataset:
     frequency: str | None
     source: str
     filled: Mapping[str, int]
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def knowing(self, first: int, end: int) -> "Dataset":
+        """The same without the categories that no row from `first` to `end - 1` is of."""
+        used: NDArray[np.bool_] = np.any(self.values[first:end] != 0, axis=0)  # (columns,)
+        seen = dict(zip(self.columns, used.tolist(), strict=True))
+        categories = {
+            name: tuple(label for label in labels if seen[f"{name}={label}"])
+            for name, labels in self.categories.items()
+        }
+        unknown = {*indicator_names(self.categories)} - {*indicator_names(categories)}
+        if not unknown:
+            return self
+        kept = [index for index, name in enumerate(self.columns) if name not in unknown]
+        values = self.values[:, kept]
+        values.setflags(write=False)
+        columns = tuple(self.columns[index] for index in kept)
+        filled = {name: count for name, count in self.filled.items() if name not in unknown}
+        return replace(self, values=values, columns=columns, filled=filled, categories=categories)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -63,16 +79,6 @@ class Dataset:
             digest.update(f"{self.times.tz}".encode())
             digest.update(self.times.as_unit("us").asi8.astype("<i8").tobytes())
         return digest.hexdigest()
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """The timestamps that there should be, and which of them are `present` (None for all)."""
-
-    times: pd.DatetimeIndex | None = None
-    step: pd.Timedelta | None = None
-    frequency: str | None = None
-    present: NDArray[np.bool_] | None = None
 
 
 def read_dataset(settings: DataSettings, directory: Path = Path()) -> Dataset:
@@ -115,22 +121,29 @@ def dataset_from_frame(
     Raises:
         InputError: one line saying what is wrong, where, what was received and what to do.
     """
+    frame, where = _from_first_row(frame, settings, source)
     index, frame = frame.index, frame.set_axis([str(name) for name in frame.columns], axis=1)
     frame = frame.reset_index(drop=True)
     columns = list(frame.columns)
-    check_once(columns, "the table", source)
+    check_once(columns, "the table", where)
     named = [] if index.name is None else [str(index.name)]
-    check_columns(columns, named, settings, source)
-    if len(frame) == 0:
-        raise InputError(f"{source}: has no rows of data")
+    check_columns(columns, named, settings, where)
     column = _time_column(frame, index, settings)
-    names, values = read_values(frame, settings, source)  # (rows, columns)
-    grid = _Grid() if column is None else _find_grid(column, settings, source)
-    _check_cells(values, names, settings, source)
+    numbers, values = read_values(
+        frame.drop(columns=list(settings.categorical)), settings, where
+    )  # (rows, columns)
+    categories, indicators = read_categories(frame, settings, where)
+    names = (*numbers, *indicator_names(categories))
+    check_once(names, "the inputs", where)
+    values = np.hstack([values, indicators])
+    grid = TimeGrid() if column is None else find_grid(column, settings, where)
+    _check_cells(values, names, settings, where)
     values = _spread(values, grid)  # (rows with the missing timestamps, columns)
     counts = np.isnan(values).sum(axis=0)  # (columns,)
-    _fill(values, settings)
-    _check_targets(values, settings, source)
+    _fill(values[:, : len(numbers)], settings.fill)
+    of_no_category = settings.fill if isinstance(settings.fill, str) else 0.0
+    _fill(values[:, len(numbers) :], of_no_category)
+    _check_targets(values, settings, where)
     values.setflags(write=False)
     return Dataset(
         values=values,
@@ -141,7 +154,20 @@ def dataset_from_frame(
         frequency=grid.frequency,
         source=source,
         filled={name: int(count) for name, count in zip(names, counts, strict=True) if count},
+        categories=categories,
     )
+
+
+def _from_first_row(
+    frame: pd.DataFrame, settings: DataSettings, source: str
+) -> tuple[pd.DataFrame, str]:
+    """The table from its first row on that is used, and how messages name it, which count from there."""
+    if len(frame) <= settings.first_row:
+        left = f" from row {settings.first_row} on" if settings.first_row else ""
+        raise InputError(f"{source}: has no rows of data{left}")
+    if settings.first_row == 0:
+        return frame, source
+    return frame.iloc[settings.first_row :], f"{source} from row {settings.first_row} on"
 
 
 def _time_column(
@@ -152,86 +178,6 @@ def _time_column(
     if settings.time is None and not isinstance(index, pd.DatetimeIndex):
         return None
     return pd.Series(index, name=index.name or "index")
-
-
-def _find_grid(column: "pd.Series[Any]", settings: DataSettings, source: str) -> _Grid:
-    """Find the step or the calendar of the timestamps, and which timestamps are missing."""
-    times, wall = read_times(column, source)  # (rows,) each
-    where = f"{source}: column {column.name!r}"
-    _check_order(times, where)
-    distances, counts = np.unique(np.diff(times.asi8), return_counts=True)
-    if len(distances) <= 1:
-        return _Grid(times, times[1] - times[0] if len(times) > 1 else None)
-    frequency = _calendar(wall)
-    if frequency is not None:
-        return _Grid(times, None, frequency)
-    step = pd.Timedelta(int(distances[counts.argmax()]), unit=times.unit)
-    complete, frequency = _complete(times, step, where)
-    present = complete.isin(times)  # (rows with the missing timestamps,)
-    if settings.fill == "none":
-        row = int(present.argmin()) - 1  # none is missing before the first hole
-        raise InputError(
-            f"{where}, row {row}: {(~present).sum()} timestamps at distances of {frequency or step} "
-            f"are missing, the first of them {complete[row + 1]} after this row: {_FILL_HINT}"
-        )
-    return _Grid(complete, None if frequency else step, frequency, present)
-
-
-def _check_order(times: pd.DatetimeIndex, where: str) -> None:
-    repeated = times.duplicated()
-    if repeated.any():
-        row = int(repeated.argmax())
-        raise InputError(
-            f"{where}, row {row}: the timestamp {times[row]} is that of row "
-            f"{times.get_indexer_for(times[row : row + 1])[0]} too ({repeated.sum()} such rows): "
-            "keep one row for each; if clocks were put back there, write UTC offsets"
-        )
-    backward = np.diff(times.asi8) < 0
-    if backward.any():
-        row = int(backward.argmax()) + 1
-        raise InputError(
-            f"{where}, row {row}: the timestamp {times[row]} is earlier than {times[row - 1]} in "
-            f"row {row - 1}: sort the rows by time"
-        )
-
-
-def _calendar(wall: pd.DatetimeIndex) -> str | None:
-    """Return pandas' name for the calendar that the wall-clock times follow without a hole."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas 4 will return an offset instead of its name
-        frequency: Any = pd.infer_freq(wall)
-    return frequency if frequency is None else str(getattr(frequency, "freqstr", frequency))
-
-
-def _complete(
-    times: pd.DatetimeIndex, step: pd.Timedelta, where: str
-) -> tuple[pd.DatetimeIndex, str | None]:
-    """Return the fewest timestamps that include all of these, by steps or by a named calendar."""
-    first, last = times[0], times[-1]
-    distances = np.diff(times.to_numpy())  # (rows - 1,)
-    odd = distances % step.to_timedelta64() != np.timedelta64(0)
-    size = len(times) * _LARGEST_GROWTH if odd.any() else (last - first) // step + 1
-    best: tuple[pd.DatetimeIndex, str | None] | None = None
-    month = first.month_name()[:3].upper()
-    for name in (f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME", "B"):
-        calendar = pd.date_range(first, last, freq=name, unit=times.unit)
-        if len(calendar) < size and times.isin(calendar).all():
-            best, size = (calendar, name), len(calendar)
-    if best is None and odd.any():
-        row = int(odd.argmax()) + 1
-        raise InputError(
-            f"{where}, row {row}: {times[row]} comes {pd.Timedelta(distances[row - 1])} after row "
-            f"{row - 1}, which is no multiple of {step}, the most common distance: "
-            "resample to equal distances"
-        )
-    if size > len(times) * _LARGEST_GROWTH:
-        row = int(distances.argmax()) + 1
-        raise InputError(
-            f"{where}, row {row}: {times[row]} comes {pd.Timedelta(distances[row - 1])} after row "
-            f"{row - 1}, so that {size - len(times)} of {size} timestamps {step} apart would be "
-            "missing: mend the timestamps or resample"
-        )
-    return best or (pd.date_range(first, last, freq=step, unit=times.unit), None)
 
 
 def _check_cells(
@@ -251,7 +197,7 @@ def _check_cells(
         raise InputError(
             f"{source}: {missing.sum()} cells are missing or infinite, in columns "
             f"{', '.join(counts)}; the first is column {names[missing[row].argmax()]!r}, "
-            f"row {row}: {_FILL_HINT}"
+            f"row {row}: {FILL_HINT}"
         )
     ends = {"forward": (0,), "interpolate": (0, -1)}.get(str(settings.fill), ())
     for end in ends:
@@ -265,7 +211,7 @@ def _check_cells(
             )
 
 
-def _spread(values: NDArray[np.float64], grid: _Grid) -> NDArray[np.float64]:
+def _spread(values: NDArray[np.float64], grid: TimeGrid) -> NDArray[np.float64]:
     """Move the rows to their places among the missing timestamps, whose cells become NaN."""
     if grid.present is None:
         return values
@@ -274,19 +220,19 @@ def _spread(values: NDArray[np.float64], grid: _Grid) -> NDArray[np.float64]:
     return spread
 
 
-def _fill(values: NDArray[np.float64], settings: DataSettings) -> None:
+def _fill(values: NDArray[np.float64], rule: Fill | float) -> None:
     """Fill missing cells (rows, columns) in place."""
     rows = np.arange(len(values))
     for column in values.T:  # (rows,), a view
         missing = np.isnan(column)
         if not missing.any():
             continue
-        if settings.fill == "forward":
+        if rule == "forward":
             column[:] = column[np.maximum.accumulate(np.where(missing, 0, rows))]
-        elif settings.fill == "interpolate":
+        elif rule == "interpolate":
             column[missing] = np.interp(rows[missing], rows[~missing], column[~missing])
         else:
-            column[missing] = settings.fill
+            column[missing] = rule
 
 
 def _check_targets(values: NDArray[np.float64], settings: DataSettings, source: str) -> None:

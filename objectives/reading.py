@@ -127,9 +127,13 @@ def check_columns(
         source: how messages name the file.
 
     Raises:
-        InputError: a column is missing, listed twice, or both time and value.
+        InputError: a column is missing, listed twice, or in two roles that exclude each other.
     """
-    roles = {"targets": settings.targets, "features": settings.features or ()}
+    roles = {
+        "targets": settings.targets,
+        "features": settings.features or (),
+        "categorical": settings.categorical,
+    }
     for role, names in roles.items():
         check_once(names, role, source)
         if settings.time in names:
@@ -137,6 +141,12 @@ def check_columns(
                 f"{source}: column {settings.time!r} is the time column and one of the {role}: "
                 f"take it out of {role}"
             )
+    numeric = {*settings.targets, *(settings.features or ())}
+    twice = next((name for name in settings.categorical if name in numeric), None)
+    if twice is not None:
+        raise InputError(
+            f"{source}: column {twice!r} is categorical and a target or feature too: list it once"
+        )
     roles["time"] = () if settings.time is None else (settings.time,)
     for role, names in roles.items():
         for name in names:

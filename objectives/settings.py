@@ -26,18 +26,22 @@ class DataSettings(Section):
 
     `path` names a CSV or Parquet file (None when a DataFrame is passed from Python). `time` names the
     column of timestamps; None means equidistant rows (a DataFrame's DatetimeIndex is used anyway).
-    `features` are the input columns, None for every numeric column; targets are always inputs too.
-    `horizon` and `stride` count rows: how many steps are forecast, and how far apart two windows' first
-    targets lie. `fill` says what becomes of missing cells and missing timestamps: "none" refuses them,
-    "forward" repeats the last value, "interpolate" draws a line (which looks ahead to the next value),
-    and a number stands in for every one of them. `season` is the period of the seasonal naive forecast
-    in rows, None to find it in the training rows.
+    Rows before `first_row` are left out, as if the table began there. `features` are the input columns,
+    None for every numeric column; targets are always inputs too. So are the `categorical` columns, of
+    text or codes: one column of zeros and ones for each category that the training rows have (any other
+    is zero in all). `horizon` and `stride` count rows: how many steps are forecast, and how far apart
+    two windows' first targets lie. `fill` says what becomes of missing cells and missing timestamps:
+    "none" refuses them, "forward" repeats the last value, "interpolate" draws a line (which looks ahead
+    to the next value), and a number stands in for every one of them (a missing category is none).
+    `season` is the period of the seasonal naive forecast in rows, None to find it in the training rows.
     """
 
     path: str | None = None
     time: str | None = None
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     features: tuple[str, ...] | None = None
+    categorical: tuple[str, ...] = ()
+    first_row: Annotated[Integer, Field(ge=0)] = 0
     horizon: Annotated[Integer, Field(ge=1)] = 1
     stride: Annotated[Integer, Field(ge=1)] = 1
     fill: Fill | Number = "none"

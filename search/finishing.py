@@ -183,6 +183,7 @@ def write_metadata(
             "name": "window",
             "shape": ["batch", hyperparameters.timesteps, len(dataset.columns)],
             "columns": list(dataset.columns),
+            "categories": dict(dataset.categories),
             "units": "those of the data",
         },
         "output": {

@@ -53,6 +53,7 @@ def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
     longest = study.space.largest_timesteps
     split = cut(len(dataset.values), study.split, study.data, longest, dataset.times)
     train = split.train
+    dataset = dataset.knowing(train.first, train.end)
     training_targets = dataset.values[train.first : train.end, : len(dataset.targets)]
     season = find_season(training_targets, dataset.step, study.data.season, dataset.frequency)
     return Preparation(dataset, split, season, validation_hash(split))

@@ -139,6 +139,8 @@ def _data(seen: Survey, plan: Plan) -> list[str]:
         reasons = (f"{toml_value(name)} ({why})" for name, why in seen.left_out.items())
         lines += prose(f"Left out: {', '.join(reasons)}.")
     lines += [setting("features", seen.features)]
+    lines += [unused("categorical", (), "columns of text or codes: an input for each category")]
+    lines += [unused("first_row", 0, "rows of the table before it are left out")]
     lines += [setting("horizon", plan.horizon, f"rows to forecast{_lasting(seen, plan.horizon)}")]
     lines += [unused("stride", 1, "rows from one window to the next")]
     lines += [*_fill(seen)]
