@@ -181,7 +181,7 @@ def read_values(
         names += [name for name in frame.columns if name not in requested and name != settings.time]
     picked: dict[str, NDArray[np.float64]] = {}
     for name in names:
-        numbers, bad = _to_numbers(frame[name])  # (rows,) each
+        numbers, bad = to_numbers(frame[name])  # (rows,) each
         if name not in requested:
             unnamed = name == "" or name.startswith("Unnamed: ")
             if unnamed or bad.sum() > np.isfinite(numbers).sum():
@@ -199,8 +199,8 @@ def read_values(
     return tuple(picked), values
 
 
-def _to_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the numbers, NaN where there is none, and where a cell holds something else."""
+def to_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return numbers, NaN where there is none, and where a cell holds something else: (rows,) each."""
     kind = column.dtype.kind
     if kind in "biuf":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)  # (rows,)

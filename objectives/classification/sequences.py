@@ -1,6 +1,9 @@
 """Labelled sequences in memory, and which of them train, validate and test."""
 
+import hashlib
+import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -15,7 +18,8 @@ class Sequences:
     end before row `ends[i]`, both (sequences,) int64; windows of one stream share rows. `labels`
     (sequences,) int64 are numbers of `classes`. `groups` (sequences,) int64 and `official_test`
     (sequences,) bool are None where the data have none. `times` holds the moment of each sequence's last
-    row where the sequences are windows of one stream. `source` is the path as given, or "arrays".
+    row where the sequences are windows of one `stream` with timestamps. `source` is the path as given,
+    or "arrays"; `filled` counts the cells that the fill rule made.
     """
 
     values: NDArray[np.float64]
@@ -28,6 +32,18 @@ class Sequences:
     official_test: NDArray[np.bool_] | None
     times: pd.DatetimeIndex | None
     source: str
+    stream: bool = False
+    filled: int = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex over values, layout, labels and names, not the source."""
+        names = [self.classes, self.features, self.stream]
+        digest = hashlib.sha256(json.dumps(names).encode())
+        digest.update(self.values.astype("<f8").tobytes())
+        for numbers in (self.ends, self.lengths, self.labels, self.groups, self.official_test):
+            digest.update(b"none" if numbers is None else numbers.astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ def split_sequences(
             f"{sequences.source}: every sequence is labelled {sequences.classes[0]!r}: give sequences "
             "of two classes at least"
         )
-    if sequences.times is not None and sequences.groups is None:
+    if sequences.stream and sequences.groups is None:
         split = _in_time(sequences, settings)
     else:
         rest, test = _test(sequences, settings, seed)

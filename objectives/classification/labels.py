@@ -1,0 +1,37 @@
+"""Labels as texts, and their numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from objectives.errors import InputError
+
+
+def label_text(value: Any, where: str) -> str:
+    """Write a label as text, whole numbers without a decimal point.
+
+    Raises:
+        InputError: there is none.
+    """
+    text = "" if pd.isna(value) else str(value).strip()
+    if not text:
+        raise InputError(f"{where}: the label is missing: give every sequence one, or leave it out")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else text
+
+
+def number_labels(labels: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The classes, numbers by size and texts by letter, and the labels' numbers (sequences,)."""
+    classes = tuple(sorted(set(labels), key=_order(set(labels))))
+    numbers = {name: number for number, name in enumerate(classes)}
+    return classes, np.array([numbers[label] for label in labels], np.int64)
+
+
+def _order(labels: set[str]) -> Any:
+    try:
+        values = {label: float(label) for label in labels}
+    except ValueError:
+        return str
+    return values.__getitem__

@@ -1,0 +1,259 @@
+"""Reading labelled sequences from long tables: one row for each step."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from objectives.classification.labels import label_text
+from objectives.classification.recordings import Recordings
+from objectives.classification.settings import SequenceSettings
+from objectives.errors import InputError
+from objectives.reading import check_once, listed, read_times, to_numbers
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """The columns that are no inputs, None where there is none."""
+
+    label: str
+    id: str | None
+    time: str | None
+    group: str | None
+    split: str | None
+
+    def names(self) -> set[str]:
+        columns = (self.label, self.id, self.time, self.group, self.split)
+        return {name for name in columns if name is not None}
+
+
+def recordings_from_frame(
+    frame: pd.DataFrame, settings: SequenceSettings, source: str
+) -> Recordings:
+    """Take the sequences from a table, or cut them from it where it is one stream.
+
+    Args:
+        frame: one row for each step; rows of sequences may be mixed, those of a stream are in order.
+        settings: which columns are what.
+        source: how messages name the table.
+
+    Raises:
+        InputError: a column, a label, a time or a value that cannot be, or a sequence with two labels.
+    """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    check_once(list(frame.columns), "the table", source)
+    roles = _roles(frame, settings, source)
+    if settings.timesteps is not None:
+        return _windows(frame, roles, settings, source)
+    codes, ids = pd.factorize(frame[roles.id], use_na_sentinel=True)  # (rows,), (sequences,)
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise InputError(f"{source}: column {roles.id!r}, row {row}: no id: give every row one")
+    order = _order(frame, roles, codes, source)
+    features, values = _inputs(frame, roles, settings, source)
+    lengths = np.bincount(codes).astype(np.int64)
+    ends = np.cumsum(lengths)
+    firsts = order[ends - lengths]  # a row of each sequence
+    for role in (roles.label, roles.group, roles.split):
+        if role is not None:
+            _check_one(frame[role], codes, firsts, f"{source}: id", ids)
+    return Recordings(
+        values=values[order],
+        borders=np.concatenate([[0], ends]).astype(np.int64),
+        names=[f"id {name!r}" for name in ids.tolist()],
+        features=features,
+        ends=ends,
+        lengths=lengths,
+        labels=_labels(frame[roles.label], firsts, source),
+        groups=None if roles.group is None else _texts(frame[roles.group], firsts, source),
+        test=None if roles.split is None else _is_test(frame[roles.split], firsts, source),
+    )
+
+
+def _roles(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> _Roles:
+    columns = list(frame.columns)
+
+    def found(name: str | None, usual: str) -> str | None:
+        return usual if name is None and usual in columns else name
+
+    roles = _Roles(
+        label=settings.label,
+        id=settings.id if settings.timesteps is None else None,
+        time=found(settings.time, "time"),
+        group=found(settings.group, "group"),
+        split=None if settings.test_path is not None else found(settings.split, "split"),
+    )
+    for role in ("label", "id", "time", "group", "split"):
+        name = getattr(roles, role)
+        if name is not None and name not in columns:
+            hint = ", or give timesteps to cut one labelled stream" if role == "id" else ""
+            raise InputError(
+                f"{source}: no column {name!r}: name the {role} column in [data] {role}{hint}; the "
+                f"columns are {listed(columns)}"
+            )
+    return roles
+
+
+def _inputs(
+    frame: pd.DataFrame, roles: _Roles, settings: SequenceSettings, source: str
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The names of the inputs and their values (rows, features), holes as NaN."""
+    picked: dict[str, NDArray[np.float64]] = {}
+    for name in settings.features or frame.columns:
+        if name not in frame.columns:
+            raise InputError(
+                f"{source}: no column {name!r} (asked for in features): the columns are "
+                f"{listed(frame.columns)}"
+            )
+        if settings.features is None and (name in roles.names() or name.startswith("Unnamed: ")):
+            continue
+        numbers, bad = to_numbers(frame[name])  # (rows,) each
+        if settings.features is None and bad.sum() > np.isfinite(numbers).sum():
+            continue
+        if bad.any():
+            row = int(bad.argmax())
+            raise InputError(
+                f"{source}: column {name!r}, row {row}: expected a number, received "
+                f"{frame[name].iloc[row]!r} ({bad.sum()} such cells): mend it, or list the columns to "
+                "use in features"
+            )
+        picked[name] = numbers
+    if not picked:
+        raise InputError(
+            f"{source}: has no columns of numbers beside {listed(sorted(roles.names()))}"
+        )
+    return tuple(picked), np.column_stack(list(picked.values()))
+
+
+def _moments(frame: pd.DataFrame, name: str, source: str) -> "pd.Index[Any]":
+    """The times of all rows: numbers or timestamps."""
+    column = frame[name]
+    if column.dtype.kind not in "iuf":
+        return read_times(column, source)[0]
+    if column.isna().any():
+        row = int(column.isna().to_numpy(np.bool_).argmax())
+        raise InputError(f"{source}: column {name!r}, row {row}: no time: give every row one")
+    numbers: pd.Index[Any] = pd.Index(column.to_numpy(np.float64))
+    return numbers
+
+
+def _order(
+    frame: pd.DataFrame, roles: _Roles, codes: NDArray[np.int64], source: str
+) -> NDArray[np.int64]:
+    """The rows in the order of their sequences, and within these by time or as they stand."""
+    if roles.time is None:
+        return np.argsort(codes, kind="stable")
+    ranks = _moments(frame, roles.time, source).argsort().argsort()
+    order = np.lexsort((ranks, codes))
+    repeated = pd.DataFrame({"id": codes, "time": frame[roles.time]}).duplicated()
+    if repeated.any():
+        row = int(repeated.to_numpy(np.bool_).argmax())
+        raise InputError(
+            f"{source}: column {roles.time!r}, row {row}: id {frame[roles.id].iloc[row]!r} has "
+            f"{frame[roles.time].iloc[row]!s} twice: keep one row for each time"
+        )
+    return order
+
+
+def _check_one(
+    column: "pd.Series[Any]",
+    codes: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    where: str,
+    ids: Iterable[Any],
+) -> None:
+    """Raise InputError for a sequence whose rows do not agree."""
+    numbers, _ = pd.factorize(column)
+    other = numbers != numbers[firsts][codes]  # (rows,)
+    if other.any():
+        row = int(other.argmax())
+        first = int(firsts[codes[row]])
+        raise InputError(
+            f"{where} {list(ids)[codes[row]]!r} has two values of {column.name!r}: "
+            f"{column.iloc[first]!s} in row {first} and {column.iloc[row]!s} in row {row}: give each "
+            "sequence one"
+        )
+
+
+def _labels(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+    picked = column.iloc[rows].tolist()
+    return [
+        label_text(value, f"{source}: column {column.name!r}, row {row}")
+        for row, value in zip(rows, picked, strict=True)
+    ]
+
+
+def _texts(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+    missing = column.isna().to_numpy(np.bool_)
+    if missing.any():
+        raise InputError(
+            f"{source}: column {column.name!r}, row {missing.argmax()}: no value: give every row one"
+        )
+    return column.iloc[rows].astype(str).tolist()
+
+
+def _is_test(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> NDArray[np.bool_]:
+    texts = column.astype(str).str.strip().str.lower()
+    unknown = ~texts.isin(["train", "test"]).to_numpy(np.bool_)
+    if unknown.any():
+        row = int(unknown.argmax())
+        raise InputError(
+            f"{source}: column {column.name!r}, row {row}: expected train or test, received "
+            f"{column.iloc[row]!r}"
+        )
+    return (texts.iloc[rows] == "test").to_numpy(np.bool_)
+
+
+def _windows(
+    frame: pd.DataFrame, roles: _Roles, settings: SequenceSettings, source: str
+) -> Recordings:
+    """Cut a stream into windows, none of which reaches from one group or official part into another."""
+    length = settings.timesteps or 1
+    stride = settings.stride or length
+    features, values = _inputs(frame, roles, settings, source)
+    apart = [
+        pd.factorize(frame[name])[0] for name in (roles.group, roles.split) if name is not None
+    ]
+    breaks = [np.flatnonzero(np.diff(codes)) + 1 for codes in apart]
+    borders = np.unique(np.concatenate([[0, len(frame)], *breaks])).astype(np.int64)
+    times = None if roles.time is None else _moments(frame, roles.time, source)
+    if times is not None:
+        _check_rising(times, borders, f"{source}: column {roles.time!r}")
+    ends = np.concatenate(
+        [np.arange(first + length, end + 1, stride) for first, end in itertools.pairwise(borders)]
+    ).astype(np.int64)
+    if len(ends) == 0:
+        raise InputError(
+            f"{source}: the longest recording has {np.diff(borders).max()} rows, fewer than [data] "
+            f"timesteps = {length}: make the windows shorter"
+        )
+    rows = ends - 1
+    return Recordings(
+        values=values,
+        borders=borders,
+        names=[f"rows {first} to {end - 1}" for first, end in itertools.pairwise(borders)],
+        features=features,
+        ends=ends,
+        lengths=np.full(len(ends), length, np.int64),
+        labels=_labels(frame[roles.label], rows, source),
+        groups=None if roles.group is None else _texts(frame[roles.group], rows, source),
+        test=None if roles.split is None else _is_test(frame[roles.split], rows, source),
+        times=times[rows] if isinstance(times, pd.DatetimeIndex) else None,
+        stream=True,
+    )
+
+
+def _check_rising(times: "pd.Index[Any]", borders: NDArray[np.int64], where: str) -> None:
+    falling = np.zeros(len(times), np.bool_)
+    falling[1:] = times[1:] <= times[:-1]
+    falling[borders[:-1]] = False
+    if falling.any():
+        row = int(falling.argmax())
+        raise InputError(
+            f"{where}, row {row}: {times[row]} is not later than {times[row - 1]} in row {row - 1}: "
+            "sort the rows of a stream by time"
+        )
