@@ -66,7 +66,8 @@ def build_network(
             kernel_initializer="zeros",
             name="skip",
         )
-        forecast = keras.layers.Add(name="with_skip")([forecast, skip(seen[:, :, :targets])])
+        # Of one target and a batch of 1 Keras makes an addition a BiasAdd, which LiteRT cannot convert.
+        forecast = forecast - (-skip(seen[:, :, :targets]))
     if quantiles:
         forecast = _spread(forecast, hidden, quantiles)
     if normal:
@@ -163,7 +164,7 @@ def build_deployable(
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(window)
     scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
     found = [network(scaled) for network in networks]
-    mean = found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
+    mean = found[0] if len(found) == 1 else keras.ops.mean(keras.ops.stack(found), axis=0)
     scale, center = scaling.scale[:targets], scaling.center[:targets]
     if not quantiles:
         restore = keras.layers.Rescaling(scale.tolist(), offset=center.tolist(), name="forecast")

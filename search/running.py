@@ -15,6 +15,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
+from search.bundle_draft import draft_metadata, write_draft
 from search.confirmation import choose_winner, confirm
 from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
@@ -79,6 +80,8 @@ def run_study(
         with _alone(study.directory):
             refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
             stored = judge_winner(study, preparation, task, found, refitted, command)
+            draft = draft_metadata(study, preparation, chosen.trial, refitted, stored)
+            write_draft(study.directory, draft)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.export.conversion import BATCH, OPSET, run_in_batches
-from objectives.export.messages import ComparisonOutcome, ComparisonRequest, Format
+from objectives.export.messages import (
+    ComparisonOutcome,
+    ComparisonRequest,
+    Format,
+    in_one_line,
+)
 
 TOLERANCE = 1e-4  # of a target's deviation
 Run = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
@@ -43,8 +48,7 @@ def compare(request: ComparisonRequest) -> ComparisonOutcome:
     except ArtefactError as error:
         return ComparisonOutcome(greatest, str(error))
     except Exception as error:  # runtimes raise whatever they like
-        problem = f"it cannot be run: {type(error).__name__}: {' '.join(str(error).split())}"
-        return ComparisonOutcome(greatest, problem)
+        return ComparisonOutcome(greatest, f"it cannot be run: {in_one_line(error)}")
     return ComparisonOutcome(greatest, None)
 
 

@@ -12,7 +12,12 @@ import onnx
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.export.messages import ConversionOutcome, ConversionRequest, Format
+from objectives.export.messages import (
+    ConversionOutcome,
+    ConversionRequest,
+    Format,
+    in_one_line,
+)
 
 OPSET = 18  # the newest that tf2onnx writes
 BATCH = 256
@@ -46,7 +51,7 @@ def convert(request: ConversionRequest) -> ConversionOutcome:
             _WRITERS[name](model, path, request.properties)
         except Exception as error:  # converters raise whatever they like
             _remove(path)
-            failures[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            failures[name] = f"it cannot be made: {in_one_line(error)}"
     return ConversionOutcome(outputs, failures)
 
 

@@ -1,5 +1,6 @@
 """What goes between an export and the processes that convert and compare; free of TensorFlow."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Format = Literal["onnx", "keras", "saved_model", "litert"]
+_LONGEST = 240  # characters; a converter's message may have thousands
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,8 @@ class ComparisonOutcome:
 
     greatest_difference: float
     problem: str | None
+
+
+def in_one_line(error: Exception) -> str:
+    """What a converter or a runtime complained of, as much of it as a line bears."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST, placeholder=" …")

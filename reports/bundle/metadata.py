@@ -96,7 +96,11 @@ class TestScores:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the model comes from; `seeds` has the study's and the trial's."""
+    """Where the model comes from.
+
+    `seeds` has the study's and the trial's; `data` says from which rows, with their hash.
+    `model` is the SHA-256 of the Keras file that the study tested, in hexadecimal.
+    """
 
     study: str
     trial: int
@@ -105,6 +109,7 @@ class Provenance:
     members: int
     data: Mapping[str, Any]
     versions: Mapping[str, str]
+    model: str = ""
 
 
 @dataclass(frozen=True)
