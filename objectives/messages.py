@@ -12,6 +12,7 @@ from objectives.settings import TrainingSettings
 from objectives.split import Split
 
 LearningRatePath = tuple[tuple[float, int], ...]
+PICTURED_SECONDS = 3.0  # a trial that takes less is not worth the time that its pictures take
 
 
 class DivergedError(ArithmeticError):
@@ -98,6 +99,19 @@ class FoldOutcome:
         return self.epochs[self.best_epoch - 1].metrics[metric]
 
 
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """Forecasts of the first target on the last of the validation rows, in the data's units.
+
+    `rows` (windows, horizon) are the rows of the targets, which no two windows share; `truth` and
+    `forecast` are as large.
+    """
+
+    rows: NDArray[np.int64]
+    truth: NDArray[np.float64]
+    forecast: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class TrialOutcome:
     """A trial that trained to its end, or was ended: then the last of its `folds` is not whole.
@@ -109,6 +123,7 @@ class TrialOutcome:
     steps are the updates and validations. "checkpoint" is among them if one was read or written.
     `peak_memory` is the most the process held, in MiB. The first `resumed_from` epochs were taken over
     from a checkpoint; a trial that was ended at one of them, before the best of them, has no weights.
+    `glimpse` is there for trials that took `PICTURED_SECONDS` and have weights.
     """
 
     folds: tuple[FoldOutcome, ...]
@@ -119,6 +134,7 @@ class TrialOutcome:
     seconds: dict[str, float]
     peak_memory: float
     resumed_from: int
+    glimpse: Glimpse | None = None
 
     @property
     def epochs(self) -> tuple[Epoch, ...]:

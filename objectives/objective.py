@@ -1,8 +1,9 @@
 """The Optuna objective: draw, train in a process of its own, report every epoch, ask the pruner."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -28,6 +29,24 @@ class InterruptedTrialError(TrialFailedError):
     """A trial that was ended because the search was; it is to be tried again."""
 
 
+@dataclass(frozen=True)
+class EndedTrial:
+    """A trial that has come to its end, of which the study does not know yet.
+
+    `epochs` are those of all folds, in order; `seconds` have passed since the trial began. `outcome` is
+    None where it failed, for the reason `failure`; `again` says whether it is to be tried again then.
+    """
+
+    hyperparameters: Hyperparameters
+    seed: int
+    epochs: tuple[Epoch, ...]
+    seconds: float
+    outcome: TrialOutcome | None = None
+    pruned: bool = False
+    failure: str = ""
+    again: bool = False
+
+
 def _store(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
     for name, value in attributes.items():
         trial.set_user_attr(name, value)
@@ -42,7 +61,8 @@ class Objective:
     trial is told to the study. `target_hash` is the study's: a trial judged on other targets is refused.
     `checkpoint` says where a trial's checkpoints go, if anywhere; the file is removed when the trial has
     come to its end, and stays when its process was lost or the search interrupted, for the next try.
-    `note` stores attributes of a trial.
+    `note` stores attributes of a trial. `describe` is told of every end, however it came, after `keep`
+    and before the study.
     """
 
     task: ForecastTask
@@ -54,6 +74,7 @@ class Objective:
     keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
     checkpoint: Callable[[optuna.Trial], Checkpointing | None] = field(default=lambda trial: None)
     note: Callable[[optuna.Trial, Mapping[str, Any]], None] = field(default=_store)
+    describe: Callable[[optuna.Trial, EndedTrial], None] = field(default=lambda trial, ended: None)
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train one trial.
@@ -64,6 +85,7 @@ class Objective:
         """
         epochs: list[Epoch] = []
         pruned = False
+        started = time.perf_counter()
 
         def go_on(epoch: Epoch) -> bool:
             nonlocal pruned
@@ -78,6 +100,11 @@ class Objective:
         hyperparameters = draw(trial, self.space, self.task.training.optimizer)
         seed = self.seed_of(trial)
         self.note(trial, {"seed": seed, "hyperparameters": hyperparameters.as_dict()})
+
+        def so_far() -> EndedTrial:
+            passed = time.perf_counter() - started
+            return EndedTrial(hyperparameters, seed, tuple(epochs), passed)
+
         checkpoint = self.checkpoint(trial)
         request = TrialRequest(self.task, hyperparameters, seed, checkpoint)
         try:
@@ -88,13 +115,16 @@ class Objective:
             reason = self.stop()
             error = InterruptedTrialError(reason) if reason else failure
             history = _history(epochs, self.task.training.metric)
+            again = isinstance(error, LostTrialError | InterruptedTrialError)
             self.note(trial, {"failure": str(error), **history})
-            if checkpoint and not isinstance(error, LostTrialError | InterruptedTrialError):
+            self.describe(trial, replace(so_far(), failure=str(error), again=again))
+            if checkpoint and not again:
                 remove_checkpoint(checkpoint.path)
             raise error from None
         self.note(trial, _history(epochs, self.task.training.metric) | _facts(outcome))
         if not pruned:
             self.keep(trial, outcome)
+        self.describe(trial, replace(so_far(), outcome=outcome, pruned=pruned))
         if checkpoint:
             remove_checkpoint(checkpoint.path)
         if pruned:

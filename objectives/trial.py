@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from objectives.checkpoint import CheckpointFile, identity
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
+    PICTURED_SECONDS,
     Compute,
     Epoch,
     FoldOutcome,
     ForecastOutcome,
     ForecastRequest,
     ForecastTask,
+    Glimpse,
     RefitOutcome,
     RefitRequest,
     TrialOutcome,
@@ -31,12 +33,14 @@ from objectives.messages import (
 from objectives.network import build_deployable, build_network
 from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
-from objectives.split import validation_hash
+from objectives.settings import MEDIAN
+from objectives.split import Part, validation_hash
 from objectives.training import Training, Weights, Windows, replay, train
 from objectives.window_trainer import WindowTrainer
-from objectives.windows import input_windows
+from objectives.windows import input_windows, target_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
+_GLIMPSE_ROWS = 200  # of validation, as many as a picture has room for
 
 _FOLDS, _MEMBERS = 1, 2  # what further seeds are derived for
 
@@ -98,12 +102,14 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
         seconds=seconds,
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         resumed_from=sum(fold.training.resumed_from for fold in trained),
+        glimpse=last.glimpse,
     )
 
 
 @dataclass(frozen=True)
 class _TrainedFold:
     training: Training
+    glimpse: Glimpse | None
     parameters: int
     seconds: dict[str, float]
 
@@ -139,16 +145,39 @@ def _train_fold(
     trained = train(trainer, windows, task.training, go_on, checkpoints)
     checkpointing = checkpoints.seconds - before if checkpoints else 0.0
     compiling = trainer.compile_seconds or 0.0
+    ended = time.perf_counter()
+    pictured = trained.weights and ended - started >= PICTURED_SECONDS / len(folds)
+    if pictured:
+        trainer.network.set_weights(trained.weights)
     return _TrainedFold(
         trained,
+        _glimpse(task, trainer, scaling, fold.validation) if pictured else None,
         trainer.network.count_params(),
         {
             "load": loaded - started,
             "build": built - loaded,
             "trace": traced - built,
             "compile": compiling,
-            "steps": time.perf_counter() - traced - trained.waited - compiling - checkpointing,
+            "steps": ended - traced - trained.waited - compiling - checkpointing,
         },
+    )
+
+
+def _glimpse(
+    task: ForecastTask, trainer: WindowTrainer, scaling: Scaling, validation: Part
+) -> Glimpse:
+    """Forecast what validation ends with, by windows that share no targets."""
+    horizon = task.split.horizon
+    apart = -(-horizon // task.split.stride)
+    windows = max(1, _GLIMPSE_ROWS // horizon)
+    origins = validation.origins[::-apart][:windows][::-1]
+    scaled = trainer.forecast(origins)
+    if quantiles := task.training.forecast_quantiles:
+        scaled = scaled[..., quantiles.index(MEDIAN)]
+    return Glimpse(
+        rows=origins[:, None] + np.arange(horizon),
+        truth=target_windows(task.load_rows(), origins, horizon, 1)[..., 0].astype(np.float64),
+        forecast=scaling.invert(scaled)[..., 0],
     )
 
 

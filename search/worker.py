@@ -30,6 +30,7 @@ from search.confirmed import CONFIRMS, SEED
 from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import Study
+from search.trial_files import describe_trial
 from search.weights import save_weights
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
@@ -190,6 +191,7 @@ def _objective(
             _checkpoint_path(order, slot()), settings.checkpoint_seconds
         ),
         note=lambda trial, facts: storage.set_trial_user_attrs(trial._trial_id, facts),
+        describe=lambda trial, ended: describe_trial(order.study, storage, store, trial, ended),
     )
 
 

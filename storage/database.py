@@ -36,6 +36,7 @@ from storage.upserts import (
     write_heartbeat,
     write_intermediate_value,
     write_param,
+    write_study_attributes,
     write_system_attribute,
 )
 
@@ -157,6 +158,10 @@ class Database(RDBStorage):
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         outlast(lambda: write_system_attribute(self, trial_id, key, value))
+
+    def set_study_system_attrs(self, study_id: int, attributes: Mapping[str, Any]) -> None:
+        """Store several of Optuna's own attributes in one transaction."""
+        outlast(lambda: write_study_attributes(self, study_id, attributes))
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float

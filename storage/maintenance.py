@@ -12,9 +12,10 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Column, Integer, MetaData, Table, text
 
 from storage.artifacts import LOCATION, absolute_location, artifacts_of, copied_artifacts
-from storage.database import open_storage
+from storage.database import Database, open_storage
 from storage.errors import StorageError, database_errors
 from storage.models import copy_models
+from storage.notes import moved_notes
 from storage.records import confirmation_name, study_names
 
 _WRITES = 5
@@ -128,7 +129,7 @@ def upgrade(url: str) -> tuple[str, str]:
 
 
 def copy_studies(
-    source: RDBStorage, target: RDBStorage, names: tuple[str, ...], artifacts: str | None = None
+    source: RDBStorage, target: Database, names: tuple[str, ...], artifacts: str | None = None
 ) -> int:
     """Copy studies with their trials, attributes and registered models; none where one cannot be.
 
@@ -166,7 +167,7 @@ def copy_studies(
         return sum(_copy(source, target, n, location) for n in with_runs if n in known)
 
 
-def _copy(source: RDBStorage, target: RDBStorage, name: str, location: str | None) -> int:
+def _copy(source: RDBStorage, target: Database, name: str, location: str | None) -> int:
     original = optuna.load_study(study_name=name, storage=source)
     trials = [
         trial for trial in original.get_trials(deepcopy=False) if trial.state != TrialState.RUNNING
@@ -175,11 +176,14 @@ def _copy(source: RDBStorage, target: RDBStorage, name: str, location: str | Non
     with _copied_files(original, trials, location):
         copy = optuna.create_study(study_name=name, storage=target, directions=original.directions)
         try:
-            for key, value in source.get_study_system_attrs(original._study_id).items():
-                target.set_study_system_attr(copy._study_id, key, value)
             for key, value in {**original.user_attrs, **moved}.items():
                 copy.set_user_attr(key, value)
             copy.add_trials(trials)
+            copies = copy.get_trials(deepcopy=False)
+            ids = {old._trial_id: new._trial_id for old, new in zip(trials, copies, strict=True)}
+            own = source.get_study_system_attrs(original._study_id)
+            if own:
+                target.set_study_system_attrs(copy._study_id, moved_notes(own, ids))
             copy_models(source, target, name)
         except BaseException:
             target.delete_study(copy._study_id)

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import (
+    StudySystemAttributeModel,
     TrialHeartbeatModel,
     TrialIntermediateValueModel,
     TrialModel,
@@ -43,6 +44,7 @@ _params: Table = TrialParamModel.__table__
 _heartbeats: Table = TrialHeartbeatModel.__table__
 _system_attributes: Table = TrialSystemAttributeModel.__table__
 _attributes: Table = TrialUserAttributeModel.__table__
+_study_attributes: Table = StudySystemAttributeModel.__table__
 
 
 def write_attributes(storage: RDBStorage, trial_id: int, attributes: Mapping[str, Any]) -> None:
@@ -66,6 +68,19 @@ def write_system_attribute(storage: RDBStorage, trial_id: int, key: str, value: 
     """
     row = {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
     _write(storage, _system_attributes, [row])
+
+
+def write_study_attributes(
+    storage: RDBStorage, study_id: int, attributes: Mapping[str, Any]
+) -> None:
+    """Store several of Optuna's own attributes of a study."""
+    rows = [
+        {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
+        for key, value in attributes.items()
+    ]
+    statement = _study_upsert(storage.engine.dialect.name)
+    with storage.engine.begin() as connection:
+        connection.execute(statement, rows)
 
 
 def write_heartbeat(storage: RDBStorage, trial_id: int) -> None:
@@ -162,17 +177,33 @@ def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
         # A list could not be used for several rows at once.
         or_(*(_trials.c.state == state for state in _UNFINISHED)),
     )
+    return _or_replace(_insert(dialect, table).from_select(columns, unfinished), table, columns)
+
+
+@cache
+def _study_upsert(dialect: str) -> Insert:
+    """Insert an attribute of a study, or change the one that is there."""
+    columns = ("study_id", "key", "value_json")
+    return _or_replace(_insert(dialect, _study_attributes), _study_attributes, columns)
+
+
+def _insert(dialect: str, table: Table) -> Insert:
+    kinds = {"mysql": mysql.insert, "mariadb": mysql.insert, "postgresql": postgresql.insert}
+    return kinds.get(dialect, sqlite.insert)(table)
+
+
+def _or_replace(inserting: Insert, table: Table, columns: Sequence[str]) -> Insert:
+    """Change the other columns where there is a row with the same unique ones."""
     unique = next(c for c in table.constraints if isinstance(c, UniqueConstraint))
     keys = unique.columns.keys()
     others = [name for name in columns if name not in keys]
-    if dialect in ("mysql", "mariadb"):
-        inserting = mysql.insert(table).from_select(columns, unfinished)
+    if isinstance(inserting, mysql.Insert):
         return inserting.on_duplicate_key_update({n: inserting.inserted[n] for n in others})
-    inserted = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    replacing = inserted(table).from_select(columns, unfinished)
-    return replacing.on_conflict_do_update(
-        index_elements=keys, set_={n: replacing.excluded[n] for n in others}
-    )
+    if isinstance(inserting, postgresql.Insert | sqlite.Insert):
+        return inserting.on_conflict_do_update(
+            index_elements=keys, set_={n: inserting.excluded[n] for n in others}
+        )
+    raise TypeError(f"expected an insert of a dialect. Received: {type(inserting).__name__}")
 
 
 def _value(column: Column[Any]) -> ColumnElement[Any]:

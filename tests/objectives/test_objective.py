@@ -154,10 +154,19 @@ def test_hyperparameters_survive_being_stored(hyperparameters, units):
     assert stored["hyperparameters"]["depth"] == len(units)
 
 
-def test_a_pruned_trial_is_pruned_and_has_curves(task):
-    kept = []
+def test_a_pruned_trial_is_pruned_described_and_has_curves(task):
+    kept, described = [], []
     pruner = optuna.pruners.ThresholdPruner(upper=0.0, n_warmup_steps=2)  # from epoch 2 on
-    (trial,) = run(objective_on(task, keep=lambda *given: kept.append(given)), pruner=pruner)
+    objective = objective_on(
+        task,
+        keep=lambda *given: kept.append(given),
+        describe=lambda trial, ended: described.append(ended),
+    )
+    (trial,) = run(objective, pruner=pruner)
+    (ended,) = described
+    assert ended.pruned
+    assert [epoch.number for epoch in ended.epochs] == [1, 2]
+    assert ended.outcome.stopped == "asked"
     assert trial.state == TrialState.PRUNED
     assert trial.user_attrs["epochs"] == len(trial.user_attrs["curves"]["mae"]) == 2
     assert trial.user_attrs["stopped"] == "asked"
@@ -280,10 +289,14 @@ def at_epoch(number, act):
 def test_a_trial_that_is_tried_again_goes_on_from_its_checkpoint(
     leaving, path, complete, act, error
 ):
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
+    study, described = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2)), []
+    objective = leaving(stop=at_epoch(3, act), describe=lambda *given: described.append(given))
     with pytest.raises(error):
-        study.optimize(leaving(stop=at_epoch(3, act)), n_trials=1)
+        study.optimize(objective, n_trials=1)
     (lost,) = study.trials
+    ((_, ended),) = described
+    assert ended.again
+    assert ended.failure == lost.user_attrs["failure"]
     assert lost.state == TrialState.FAIL
     assert path.exists()
     study.enqueue_trial(lost.params)

@@ -107,6 +107,22 @@ def test_an_outcome_tells_size_times_and_why_it_ended(make_task, hyperparameters
     assert min(outcome.seconds.values()) > 0
 
 
+def test_a_long_trial_shows_its_forecasts_of_what_validation_ends_with(
+    make_task, series, hyperparameters, monkeypatch
+):
+    task, wanted = make_task(epochs=3), hyperparameters()
+    assert run(task, wanted).glimpse is None  # it takes too little time
+    monkeypatch.setattr("objectives.trial.PICTURED_SECONDS", 0.0)
+    seen = run(task, wanted).glimpse
+    first, end = task.split.validation.origins[0], task.split.validation.end
+    assert sorted(seen.rows.reshape(-1)) == list(range(end - seen.rows.size, end))
+    assert first <= seen.rows.min() < first + 3
+    assert np.array_equal(seen.truth, series[seen.rows, 0])
+    # No more than the noise away, in the data's units: the weights are those of a trained network.
+    repeated = series[seen.rows[:, :1] - 1, 0]
+    assert np.mean((seen.forecast - seen.truth) ** 2) < np.mean((repeated - seen.truth) ** 2)
+
+
 # ----------------------------------------------------------------------------------------- refit
 
 
