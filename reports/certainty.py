@@ -48,6 +48,8 @@ def uncertainty_numbers(uncertainty: Uncertainty) -> dict[str, Any]:
         "windows": uncertainty.windows,
         "block": uncertainty.block,
         "short": uncertainty.short,
+        "significant": SIGNIFICANT,
+        "method": method_in_words(uncertainty),
         "resamples": uncertainty.resamples,
         "test": _ends(uncertainty.data_units),
         "test_standardised": _ends(uncertainty.standardised),
@@ -129,11 +131,9 @@ def _ends(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
 
 
 def _cells(estimate: Estimate) -> list[str]:
-    return [number(estimate.figure), span(estimate)]
+    return [number(estimate.figure), span(estimate.low, estimate.high)]
 
 
-def span(estimate: Estimate) -> str:
-    """Write the ends of an interval."""
-    if math.isnan(estimate.low):
-        return number(None)
-    return f"{number(estimate.low)} to {number(estimate.high)}"
+def span(low: float, high: float) -> str:
+    """Write the ends of an interval; a hyphen where there is none (NaN)."""
+    return number(None) if math.isnan(low) else f"{number(low)} to {number(high)}"

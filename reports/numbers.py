@@ -13,10 +13,11 @@ from reports.contents import Confirmation, ForecastScores, Ledger, Scores, Searc
 from reports.counts import trial_counts
 from reports.figure_data import LossCurves, loss_curves_info
 from reports.intervals import interval_numbers, intervals_in_words
-from reports.optimism import optimism
-from reports.pruning import Pruning, pruning_info
+from reports.optimism import decision_in_words, optimism
+from reports.pruning import Pruning, effort_by_state, pruning_info
 from reports.residuals import residuals_info
 from reports.verdict import verdict
+from reports.wording import looks_in_words
 
 
 def report_numbers(report: SearchReport) -> dict[str, Any]:
@@ -45,6 +46,9 @@ def report_numbers(report: SearchReport) -> dict[str, Any]:
         "curves": _fields(loss_curves_info(report)),
         "importances": report.importances,
         "pruning": _fields(pruning_info(report.study)),
+        "effort": {
+            state: asdict(effort) for state, effort in effort_by_state(report.study).items()
+        },
         "configuration": report.study.attributes.get("identity"),
     }
     plain: dict[str, Any] = _plain(numbers)
@@ -84,6 +88,7 @@ def confirmation_numbers(confirmation: Confirmation) -> dict[str, Any]:
         "seeds": confirmation.candidates[0].seeds,
         "first_before": confirmation.candidates[0].trial,
         "first_after": confirmation.winner,
+        "decision": decision_in_words(confirmation),
         "candidates": [
             {**asdict(each), "mean": each.mean, "deviation": each.deviation}
             for each in confirmation.candidates
@@ -93,7 +98,8 @@ def confirmation_numbers(confirmation: Confirmation) -> dict[str, Any]:
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:
     others = [{"trial": trial, "seeds": seeds} for trial, seeds in ledger.other_winners]
-    return {"openings": [asdict(each) for each in ledger.openings], "other_winners": others}
+    openings = [asdict(each) for each in ledger.openings]
+    return {"looks": looks_in_words(ledger), "openings": openings, "other_winners": others}
 
 
 def report_json(report: SearchReport) -> str:

@@ -1,9 +1,9 @@
-"""What pruning saved: the epochs that pruned trials did not train for."""
+"""What trials took, and what pruning saved: the epochs that pruned trials did not train for."""
 
 from dataclasses import dataclass
 from statistics import median
 
-from reports.counts import finished_trials
+from reports.counts import FINISHED_STATES, finished_trials
 from storage.records import StudyRecord
 
 
@@ -18,6 +18,29 @@ class Pruning:
     epochs_trained: int
     epochs_saved: float
     seconds_saved: float
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the finished trials of one state took: epochs, and seconds from start to end."""
+
+    trials: int
+    epochs: int
+    seconds: float
+
+
+def effort_by_state(study: StudyRecord) -> dict[str, Effort]:
+    """Add up what trials took, for "complete", "pruned" and "failed" ones."""
+    finished = finished_trials(study)
+    found = {state: [t for t in finished if t.state == state] for state in FINISHED_STATES}
+    return {
+        state: Effort(
+            trials=len(trials),
+            epochs=sum(len(trial.intermediate_values) for trial in trials),
+            seconds=sum(trial.seconds or 0.0 for trial in trials),
+        )
+        for state, trials in found.items()
+    }
 
 
 def pruning_info(study: StudyRecord) -> Pruning | None:

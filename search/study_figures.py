@@ -106,6 +106,8 @@ def _plain(draw: Callable[[], Figure]) -> dict[str, Any] | None:
         if trace.get("legendgroup") in _COLOURS:
             trace["line"] = {"color": _COLOURS[trace["legendgroup"]], "width": 1}
             trace["opacity"] = 0.7
+        if "colorscale" in trace.get("marker", {}):
+            trace["marker"]["colorscale"] = [[0, "--rule"], [1, "--model"]]
     plain["layout"].pop("template", None)
     plain["layout"].pop("title", None)
     return plain

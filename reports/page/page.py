@@ -1,7 +1,7 @@
 """Putting the page together."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -10,20 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.contents import Forecasts
-from reports.page.figure import PageFigure
-from reports.page.forecast_figures import forecast_figures, residual_figures, step_figure
-from reports.page.search_figures import curve_figures, study_figures
-from reports.page.tables import (
-    PageTable,
-    flat,
-    named_values,
-    params_table,
-    residuals_table,
-    scores_table,
-)
-from reports.wording import counted, duration, number
+from reports.page.search_sections import search_sections
+from reports.page.section import Section
+from reports.page.tables import flat, named_values, openings_table, shown_units
+from reports.page.tested_sections import residuals_section, tested_sections
+from reports.wording import duration, number
 
-FAILED_FIRST = "WORSE"
+LOSSES = ("WORSE", "NOT BETTER")  # the first words of a verdict that says so
+COMMAND = "command"
 
 
 @dataclass(frozen=True)
@@ -33,19 +27,6 @@ class Tile:
     label: str
     figure: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page under a heading; empty parts are left out."""
-
-    name: str
-    title: str
-    text: str = ""
-    tables: list[PageTable] = field(default_factory=list)
-    figures: list[PageFigure] = field(default_factory=list)
-    command: str = ""
-    checks: Sequence[Mapping[str, Any]] = ()
 
 
 def render_page(
@@ -63,13 +44,15 @@ def render_page(
     """
     said = numbers.get("verdict") or _so_far(numbers)
     template = _environment().get_template("report.html.j2")
+    ledger = numbers["ledger"]
     return template.render(
         study=numbers["study"],
         task=numbers["task"],
         verdict=_clauses(said),
-        lost=said.startswith(FAILED_FIRST),
+        lost=said.startswith(LOSSES),
+        caution=ledger["looks"] if ledger["other_winners"] else "",
         tiles=_tiles(numbers),
-        sections=_sections(numbers, forecasts, drawn),
+        sections=[each for each in _sections(numbers, forecasts, drawn) if each.filled],
         style=_part("style.css"),
         script=_part("script.js"),
         plotly=_plotly(),
@@ -104,8 +87,7 @@ def _tiles(numbers: Mapping[str, Any]) -> list[Tile]:
 
 
 def _test_tiles(numbers: Mapping[str, Any]) -> list[Tile]:
-    several = len(numbers["targets"]) > 1
-    key, unit = ("test_standardised", "standardised units") if several else ("test", "data units")
+    key, unit = shown_units(numbers)
     naive = [scores[key].get("rmse") for scores in numbers["baselines"].values()]
     best = min((rmse for rmse in naive if rmse is not None), default=None)
     return [
@@ -119,88 +101,42 @@ def _sections(
     forecasts: Forecasts | None,
     drawn: Mapping[str, Mapping[str, Any]],
 ) -> list[Section]:
-    sections = [
-        *([] if forecasts is None else _tested(numbers, forecasts)),
-        *([] if numbers["best"] is None else [_winner(numbers)]),
-        _search(numbers, drawn),
-        *([] if forecasts is None else [_residuals(numbers, forecasts)]),
+    return [
+        *([] if forecasts is None else tested_sections(numbers, forecasts)),
+        *search_sections(numbers, drawn),
+        *([] if forecasts is None else [residuals_section(numbers, forecasts)]),
         _honesty(numbers),
         _again(numbers),
     ]
-    return [s for s in sections if s.text or s.tables or s.figures or s.command]
-
-
-def _tested(numbers: Mapping[str, Any], forecasts: Forecasts) -> list[Section]:
-    text = (
-        "RMSE and MAE are in data units; columns with “std.” divide each target by its deviation over "
-        "the training rows. The winner was chosen for its validation score, so only these columns are "
-        "without bias. Click a heading to sort."
-    )
-    steps = step_figure(numbers)
-    figures = [] if steps is None else [steps]
-    return [
-        Section("forecasts", "Forecast against truth", figures=forecast_figures(forecasts)),
-        Section("scores", "Scores on the test set", text, [scores_table(numbers)], figures),
-    ]
-
-
-def _winner(numbers: Mapping[str, Any]) -> Section:
-    best, refit = numbers["best"], numbers.get("refit")
-    text = f"Trial {best['trial']}: validation {numbers['metric']} {number(best['value'])}."
-    if refit:
-        text += (
-            f" It was then retrained on train+validation. {refit['rule']}: "
-            f"{number(refit['epochs'], 3)} epochs, {counted(refit['updates'], 'update')}, "
-            f"{duration(refit['seconds'])}."
-        )
-    tables = [params_table(best["params"])]
-    return Section("winner", "The winner", text, tables, curve_figures(numbers["curves"]))
-
-
-def _search(numbers: Mapping[str, Any], drawn: Mapping[str, Mapping[str, Any]]) -> Section:
-    trials, pruning = numbers["trials"], numbers["pruning"]
-    text = (
-        f"{counted(trials['total'], 'trial')}: {trials['complete']} complete, "
-        f"{trials['pruned']} pruned, {trials['failed']} failed."
-    )
-    if pruning:
-        text += (
-            f" Pruning spared about {number(pruning['epochs_saved'], 3)} epochs, or "
-            f"{duration(pruning['seconds_saved'])} of training, if pruned trials had gone on for as "
-            "long as complete ones do in the median."
-        )
-    return Section("search", "The search", text, figures=study_figures(drawn))
-
-
-def _residuals(numbers: Mapping[str, Any], forecasts: Forecasts) -> Section:
-    residuals = numbers["residuals"]
-    figures = residual_figures(forecasts, residuals[0])
-    return Section(
-        "residuals",
-        "What the model misses",
-        tables=[residuals_table(residuals)],
-        figures=figures,
-    )
 
 
 def _honesty(numbers: Mapping[str, Any]) -> Section:
-    openings = numbers.get("ledger", {}).get("openings", [])
-    text = f"The test set was opened {counted(len(openings), 'time')}." if openings else ""
-    facts = {name: text for name, text in numbers["facts"].items() if name != "command"}
+    ledger = numbers["ledger"]
+    facts = {name: text for name, text in numbers["facts"].items() if name != COMMAND}
+    tables = [named_values("Data, parts and versions", facts)]
+    if ledger["openings"]:
+        tables.append(openings_table(ledger["openings"]))
     return Section(
         "honesty",
         "How the figures were kept honest",
-        text,
-        [named_values("Data, parts and versions", facts)],
+        ledger["looks"] if ledger["openings"] else "",
+        tables,
         checks=numbers.get("audit") or (),
     )
 
 
 def _again(numbers: Mapping[str, Any]) -> Section:
-    tables = [named_values("Files", numbers["paths"])]
-    if numbers["configuration"]:
-        tables.insert(0, named_values("Configuration", flat(numbers["configuration"])))
-    return Section("again", "Do it again", "", tables, command=numbers["facts"].get("command", ""))
+    command, configuration = numbers["facts"].get(COMMAND), numbers["configuration"]
+    folded = [named_values("Files", numbers["paths"])]
+    if configuration:
+        folded.insert(0, named_values("Configuration", flat(configuration)))
+    if command is None:
+        return Section("again", "Do it again", folded=folded)
+    text = (
+        "With the same data, versions and one worker the same seed comes to the same trials, values and "
+        "winner. Run it in another `--out`: where the study is finished it is only reported again."
+    )
+    return Section("again", "Do it again", text, folded=folded, commands=[command])
 
 
 @cache

@@ -12,7 +12,10 @@ STUDY_FIGURES = {
         "Which hyperparameters matter",
         "The share of each in how much better than the rest the best trials are (PED-ANOVA).",
     ),
-    "slice": ("The two that matter most", "One dot a trial; the darker, the later in the search."),
+    "slice": (
+        "The two that matter most",
+        "One dot a trial; the stronger its colour, the later in the search.",
+    ),
     "contour": (
         "The two together",
         "The value between trials is interpolated; in a large study between a sample of them.",
@@ -40,7 +43,7 @@ def curve_figures(curves: Mapping[str, Any] | None) -> list[PageFigure]:
     figures = [PageFigure("curves", "How the winner learned", note, traces, layout)]
     if curves["learning_rate"]:
         rates = line("learning rate", epochs, curves["learning_rate"], SECOND)
-        rates["line"]["shape"] = "hv"
+        rates["line"]["shape"] = "hvh"
         layout = axes("Epoch", "Learning rate")
         layout["yaxis"]["rangemode"] = "tozero"
         note = "What the optimiser was given in each epoch, which the refit replays."

@@ -1,10 +1,14 @@
 """A small made-up study whose scores are computed from its forecasts, so that they agree."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports.contents import (
@@ -22,6 +26,35 @@ from reports.contents import (
 )
 from storage.records import StudyRecord, TrialRecord
 
+# What cannot be forecast, by networks that must learn its level from data that never return to it.
+WALK = """
+[data]
+path = "walk.csv"
+time = "time"
+targets = ["walk"]
+horizon = 3
+
+[space]
+timesteps = { low = 4, high = 8, step = 4 }
+units = [4, 8]
+depth = 1
+dropout = { low = 0.0, high = 0.2 }
+batch_size = 256
+learning_rate = { low = 1e-3, high = 1e-1, log = true }
+output = "level"
+skip = "none"
+
+[study]
+trials = 8
+seed = 7
+
+[confirm]
+candidates = 2
+seeds = 2
+
+[training]
+epochs = 4
+"""
 START = datetime(2018, 2, 20)
 SCALE = 8.5
 PARAMS = {
@@ -210,6 +243,23 @@ def with_certainty(report: StudyReport, **p_values: float) -> StudyReport:
         naive_validation=dict.fromkeys(p_values, 1.0) | {"ridge": 0.5},
     )
     return replace(report, uncertainty=uncertainty)
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a real search on a random walk, run from the command line."""
+    folder = tmp_path_factory.mktemp("walk")
+    steps = np.random.default_rng(11).normal(size=4000)
+    times = pd.date_range("2024-01-01", periods=len(steps), freq="h")
+    pd.DataFrame({"time": times, "walk": steps.cumsum()}).to_csv(folder / "walk.csv", index=False)
+    (folder / "walk.toml").write_text(WALK)
+    program = Path(sys.executable).with_name("lstm-search")
+    done = subprocess.run(
+        [program, "run", "walk.toml", "--out", "runs"],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "walk"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_every_key_that_scripts_rely_on_is_there(report):
     assert set(numbers) == {
         "study", "task", "metric", "verdict", "best", "validation", "validation_standardised",
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
-        "paths", "facts", "targets", "curves", "importances", "pruning", "residuals",
+        "paths", "facts", "targets", "curves", "importances", "pruning", "residuals", "effort",
         "configuration", "ledger", "optimism", "uncertainty", "intervals",
         "intervals_in_words",
     }  # fmt: skip

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -12,11 +13,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from reports.contents import StudyReport
+from reports.contents import Candidate, Confirmation, Ledger, SearchReport, StudyReport
 from reports.numbers import report_numbers
 from reports.page.page import render_page
 from reports.wording import duration, number, percent, setting
 from search.study_figures import importances, study_figures
+from storage.ledger import Opening
 from tests.browser import Heard
 
 WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
@@ -64,8 +66,13 @@ def study() -> optuna.Study:
 
 
 @pytest.fixture
-def path(report: StudyReport, study: optuna.Study, tmp_path: Path) -> Path:
-    return written(report, study, tmp_path)
+def path(walk: Path) -> Path:
+    return walk / "report.html"
+
+
+@pytest.fixture
+def numbers(walk: Path) -> dict[str, Any]:
+    return json.loads((walk / "report.json").read_text())
 
 
 Opened = Callable[..., tuple[Page, Heard]]
@@ -100,7 +107,7 @@ def test_the_page_opens_from_disk_whole_and_without_complaint(path, opened, size
     assert heard.asked == [path.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     plots = page.query_selector_all(".plot")
-    assert len(plots) == 12
+    assert len(plots) == 16
     assert all(plot.evaluate(DRAWN) for plot in plots)
     widths = [plot.query_selector("svg").bounding_box()["width"] for plot in plots]
     assert max(widths) <= size["width"]
@@ -122,10 +129,12 @@ def test_light_and_dark_differ_and_the_reader_can_choose(path, opened):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(path, opened, scheme):
     page, _ = opened(path, WIDE, scheme)
+    page.evaluate(UNFOLD)
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
 
+UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
 FIGURES = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 WORDS = """() => {
   for (const plot of document.querySelectorAll('.plot')) plot.remove();
@@ -147,7 +156,7 @@ def sayings(leaf: object) -> list[str]:
         return []
     if isinstance(leaf, int | float):
         ways = [number(leaf, 3), number(leaf), percent(leaf), duration(leaf), setting(leaf)]
-        return [*ways, str(leaf)]
+        return [*ways, f"{100 * leaf:.1f}", str(leaf)]
     return [str(leaf)]
 
 
@@ -156,41 +165,122 @@ def strangers(text: str, numbers: dict[str, object]) -> set[str]:
     return set(FIGURES.findall(text)) - known
 
 
-def test_every_number_on_the_page_comes_from_report_json(report, study, path, opened):
+def test_every_number_on_the_page_comes_from_report_json(numbers, path, opened):
     page, _ = opened(path)
+    page.evaluate(UNFOLD)
     text = page.evaluate(WORDS)
-    numbers = json.loads(json.dumps(report_numbers(report)))
-    assert len(FIGURES.findall(text)) > 80
+    assert len(FIGURES.findall(text)) > 200
     assert strangers(text, numbers) == set()
-    del numbers["baselines"], numbers["verdict"]
-    assert strangers(text, numbers)
+    for missing in ("baselines", "uncertainty", "confirmation", "configuration"):
+        less = {key: value for key, value in numbers.items() if key != missing}
+        assert strangers(text, less), missing
 
 
-def test_the_plots_show_the_numbers_of_report_json(report, study):
-    numbers = report_numbers(replace(report, importances=importances(study)))
-    page = render_page(numbers, report.forecasts, study_figures(study, importances(study)))
-    drawn = {
-        name: json.loads(text)
-        for name, text in re.findall(
-            r'id="figure-([\w-]+)".*?<script type="application/json">(.*?)</script>', page, re.S
-        )
-    }
-    steps = {trace["name"]: trace["y"] for trace in drawn["steps"]["data"]}
-    assert steps["refitted model"] == pytest.approx(numbers["test"]["per_step"]["rmse"], 1e-5)
-    assert steps["ridge"] == pytest.approx(
-        numbers["baselines"]["ridge"]["test"]["per_step"]["rmse"], 1e-5
+def drawn(page: str) -> dict[str, Any]:
+    """The plots of a page: their traces by name."""
+    plots = re.findall(
+        r'id="figure-([\w-]+)".*?<script type="application/json">(.*?)</script>', page, re.S
     )
-    bars = drawn["importances"]["data"][0]
+    return {
+        name: {trace.get("name"): trace for trace in json.loads(text)["data"]}
+        for name, text in plots
+    }
+
+
+def test_the_plots_show_the_numbers_of_report_json(numbers, path):
+    plots = drawn(path.read_text())
+    steps = plots["steps"]
+    assert steps["refitted model"]["y"] == pytest.approx(numbers["test"]["per_step"]["rmse"], 1e-5)
+    ridge = numbers["baselines"]["ridge"]["test"]["per_step"]["rmse"]
+    assert steps["ridge"]["y"] == pytest.approx(ridge, 1e-5)
+    (bars,) = plots["importances"].values()
     shares = dict(zip(bars["y"], bars["x"], strict=True))
     assert shares == pytest.approx(numbers["importances"], abs=1e-5)
-    curve = next(t for t in drawn["curves"]["data"] if t["name"] == "validation mse")
-    assert curve["y"] == pytest.approx(numbers["curves"]["validation"], 1e-5)
+    curves, curve = numbers["curves"], plots["curves"]
+    assert curve["validation mse"]["y"] == pytest.approx(curves["validation"], 1e-5)
+    assert curve["training loss"]["y"] == pytest.approx(curves["loss"], 1e-5)
+    assert curve["best epoch"]["x"] == [curves["best_epoch"]]
+    assert plots["rates"]["learning rate"]["y"] == pytest.approx(curves["learning_rate"], 1e-5)
 
 
-def test_a_loss_is_the_first_thing_said(report_of, study, tmp_path, opened):
-    page, _ = opened(written(report_of(2.0, ridge=1.5, persistence=3.0), study, tmp_path))
-    assert page.inner_text("body").strip().startswith("WORSE than ridge")
+def test_each_candidate_is_drawn_with_all_of_its_seeds(numbers, path):
+    plots, confirmation = drawn(path.read_text()), numbers["confirmation"]
+    candidates = plots["candidates"]
+    runs = [
+        (f"trial {each['trial']}", pytest.approx(score, 1e-5))
+        for each in confirmation["candidates"]
+        for score in each["scores"]
+    ]
+    seeds = candidates["a fresh seed"]
+    assert list(zip(seeds["x"], seeds["y"], strict=True)) == runs
+    assert len(runs) == 4
+    means = [each["mean"] for each in confirmation["candidates"]]
+    assert candidates["mean"]["y"] == pytest.approx(means, 1e-5)
+    seen = [numbers["optimism"][key] for key in ("search", "confirmed", "train_only", "test")]
+    assert plots["optimism"]["winner"]["y"] == pytest.approx(seen, 1e-5)
+
+
+def test_each_difference_is_drawn_with_its_interval_under_what_it_comes_to(numbers, path):
+    plot = drawn(path.read_text())["differences"]
+    differences = numbers["uncertainty"]["differences"]
+    assert {trace["name"] for trace in plot.values()} == {
+        d["outcome"] for d in differences.values()
+    }
+    for outcome, trace in plot.items():
+        for index, label in enumerate(trace["y"]):
+            difference = differences[label.replace(" ", "_")]
+            ends = difference["test"]["rmse"]
+            assert difference["outcome"] == outcome
+            assert trace["x"][index] == pytest.approx(ends["figure"], 1e-5)
+            whiskers = trace["x"][index] + trace["error_x"]["array"][index]
+            assert whiskers == pytest.approx(ends["high"], 1e-4)
+            whiskers = trace["x"][index] - trace["error_x"]["arrayminus"][index]
+            assert whiskers == pytest.approx(ends["low"], 1e-4)
+
+
+def test_coverage_is_drawn_beside_what_was_asked_for(numbers, path):
+    plot = drawn(path.read_text())["coverage"]
+    assert len(numbers["intervals"]) > 0
+    for level in numbers["intervals"]:
+        reached = plot[percent(level["level"])]["y"]
+        assert reached == pytest.approx(level["per_step"]["coverage"], 1e-5)
+    assert set(plot["asked for"]["y"]) == {numbers["intervals"][-1]["level"]}
+
+
+def test_a_search_that_really_lost_says_so_first(numbers, path, opened):
+    assert numbers["baselines"]["persistence"]["test"]["mse"] < numbers["test"]["mse"]
+    page, _ = opened(path)
+    first = page.inner_text("body").strip()
+    assert re.match(r"WORSE than [\w ,]*persistence", first)
     assert page.get_attribute("h1", "class") == "lost"
+    assert (path.parent / "report.md").read_text().startswith("# walk\n\n**WORSE than")
+
+
+def test_what_may_be_chance_is_not_shown_as_a_gain(report_of, certain, study, tmp_path, opened):
+    unclear = certain(report_of(2.0, ridge=1.9), ridge=0.4)
+    page, _ = opened(written(unclear, study, tmp_path))
+    assert page.inner_text("body").strip().startswith("NOT BETTER than ridge")
+    assert page.get_attribute("h1", "class") == "lost"
+
+
+def test_another_winner_tested_before_is_the_second_thing_said(report, study, tmp_path, opened):
+    opening = Opening("2024-05-01T10:00:00+00:00", 4, (9,), "a" * 64, "lstm-search run", "b" * 64)
+    ledger = Ledger((opening, opening), ((4, (9,)),))
+    page, _ = opened(written(replace(report, ledger=ledger), study, tmp_path))
+    assert page.inner_text(".caution").startswith("CAUTION: NOT A FIRST LOOK")
+    assert len(page.query_selector_all("#honesty tbody tr")) >= 2
+
+
+def test_a_search_that_goes_on_has_a_page_without_test_figures(report, study):
+    so_far = SearchReport(
+        study=report.study, task="forecast", metric="mse", winner=report.winner, seconds={},
+        paths={}, facts={}, confirmation=Confirmation((Candidate(3, 0.03, (0.031, None), 3),)),
+    )  # fmt: skip
+    page = render_page(report_numbers(so_far), None, study_figures(study, importances(study)))
+    assert "Not tested yet" in page
+    assert "2 of 3 runs ended; nothing is decided yet" in page
+    assert {"candidates", "history", "curves"} <= set(drawn(page))
+    assert not {"forecasts-0", "differences", "optimism"} & set(drawn(page))
 
 
 def test_a_click_sorts_a_table_and_another_turns_it_round(path, opened):
@@ -202,6 +292,21 @@ def test_a_click_sorts_a_table_and_another_turns_it_round(path, opened):
     assert upwards == sorted(upwards)
     page.click("#scores thead th:nth-child(2) button")
     assert page.eval_on_selector_all(rows, column) == upwards[::-1]
+
+
+def test_a_table_is_sorted_from_the_keyboard(path, opened):
+    page, _ = opened(path)
+    heading = page.locator("#scores thead th:nth-child(2)")
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Space")
+    assert heading.get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") is None
+    next_one = page.locator("#scores thead th:nth-child(3)")
+    assert next_one.get_attribute("aria-sort") == "ascending"
 
 
 def test_names_are_shown_as_they_are_and_never_run(report, study, tmp_path, opened):

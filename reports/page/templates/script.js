@@ -11,7 +11,7 @@
   // A string such as "--model" names a colour of the style sheet.
   function coloured(value, styles) {
     if (typeof value === "string") return value.startsWith("--") ? styles.getPropertyValue(value).trim() : value;
-    if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map((item) => coloured(item, styles));
+    if (Array.isArray(value)) return value.every((item) => typeof item === "number") ? value : value.map((item) => coloured(item, styles));
     if (value && typeof value === "object")
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, styles)]));
     return value;
@@ -40,7 +40,9 @@
     const styles = getComputedStyle(root);
     const figure = JSON.parse(plot.nextElementSibling.textContent);
     for (const trace of figure.data) if (trace.x === "shared") trace.x = figure.data[0].x;
-    const layout = withStyle(coloured(figure.layout, styles), styles, plot.clientWidth < 480);
+    const narrow = plot.clientWidth < 480;
+    if (narrow) for (const trace of figure.data) if (trace.marker) trace.marker.showscale = false;
+    const layout = withStyle(coloured(figure.layout, styles), styles, narrow);
     Object.assign(layout, size);
     // Zooming by the reader is kept from one drawing to the next.
     layout.uirevision = "kept";

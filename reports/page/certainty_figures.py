@@ -1,0 +1,81 @@
+"""Plots of how far the figures can be trusted: differences with their intervals, and coverage."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+from reports.page.figure import MODEL, MUTED, PageFigure, axes, dots, line
+from reports.page.tables import shown_units
+from reports.wording import baseline_label, percent
+
+# outcome → colour and symbol, so that no reader depends on the colour
+_OUTCOMES = {
+    "better": ("--good", "circle"),
+    "not distinguishable": (MUTED, "diamond"),
+    "worse": ("--bad", "x"),
+}
+_DASHES = ("solid", "dash", "dashdot", "longdash")
+
+
+def difference_figure(numbers: Mapping[str, Any]) -> PageFigure | None:
+    """Draw the difference to each naive forecast with its interval (a forest plot), None without any."""
+    key, unit = shown_units(numbers)
+    uncertainty = numbers["uncertainty"]
+    found = {
+        outcome: {
+            baseline_label(name): difference[key]["rmse"]
+            for name, difference in uncertainty["differences"].items()
+            if difference["outcome"] == outcome
+        }
+        for outcome in _OUTCOMES
+    }
+    traces = [_with_ends(name, ends, *_OUTCOMES[name]) for name, ends in found.items() if ends]
+    if not traces:
+        return None
+    layout = axes(f"RMSE difference ({unit})", "")
+    layout["xaxis"] |= {"zeroline": True, "zerolinecolor": "--text", "zerolinewidth": 1.5}
+    layout["yaxis"] |= {"type": "category", "showgrid": False}
+    note = (
+        f"With {percent(uncertainty['level'])} intervals. Left of zero the model is better, right of it "
+        "the naive forecast; an interval across zero may be chance."
+    )
+    return PageFigure("differences", "Against each naive forecast", note, traces, layout)
+
+
+def _with_ends(
+    outcome: str, found: Mapping[str, Mapping[str, float | None]], colour: str, symbol: str
+) -> dict[str, Any]:
+    """Dots for one outcome, with whiskers to the ends of the intervals where there are any."""
+    figures = [ends["figure"] for ends in found.values()]
+    trace = dots(outcome, figures, list(found), colour, symbol)
+    trace["marker"] |= {"size": 11, "opacity": 1}
+    trace["error_x"] = {
+        "type": "data",
+        "symmetric": False,
+        "array": [_apart(ends["high"], ends["figure"]) for ends in found.values()],
+        "arrayminus": [_apart(ends["figure"], ends["low"]) for ends in found.values()],
+        "color": colour,
+        "thickness": 2,
+    }
+    return trace
+
+
+def _apart(high: float | None, low: float | None) -> float:
+    return 0.0 if high is None or low is None else high - low
+
+
+def coverage_figure(intervals: Sequence[Mapping[str, Any]]) -> PageFigure | None:
+    """Draw the share of test values that the intervals held, step by step, None for a single step."""
+    steps = list(range(1, len(intervals[0]["per_step"]["coverage"]) + 1))
+    if len(steps) < 2:
+        return None
+    traces = []
+    for each, dash in zip(intervals, cycle(_DASHES)):
+        reached = each["per_step"]["coverage"]
+        asked = line("asked for", steps, [each["level"]] * len(steps), MUTED, "dot")
+        asked |= {"legendgroup": "asked for", "showlegend": not traces}
+        traces += [line(percent(each["level"]), steps, reached, MODEL, dash), asked]
+    layout = axes("Forecast step", "Share of test values inside")
+    layout["yaxis"] |= {"tickformat": ".0%"}
+    note = "Below the level asked for, intervals are too narrow; above it, wider than needed."
+    return PageFigure("coverage", "Do the intervals hold what they promise", note, traces, layout)
