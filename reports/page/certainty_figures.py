@@ -69,7 +69,7 @@ def coverage_figure(intervals: Sequence[Mapping[str, Any]]) -> PageFigure | None
     steps = list(range(1, len(intervals[0]["per_step"]["coverage"]) + 1))
     if len(steps) < 2:
         return None
-    traces = []
+    traces: list[dict[str, Any]] = []
     for each, dash in zip(intervals, cycle(_DASHES)):
         reached = each["per_step"]["coverage"]
         asked = line("asked for", steps, [each["level"]] * len(steps), MUTED, "dot")
