@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test lint bench bench-storage bench-serve
+.PHONY: run install test lint bench bench-storage bench-serve benchmark-quality benchmark-ablations
 
 run: install
 	$(BIN)/lstm-search run
@@ -36,3 +36,11 @@ bench-storage: .venv/installed_for_tests
 
 bench-serve: .venv/installed_for_tests
 	$(BIN)/python -m tests.bench.serving $(BUNDLE)
+
+DATA_DIR ?= ../shared/data
+
+benchmark-quality: .venv/installed_for_tests
+	$(BIN)/python -m tests.bench.quality $(DATA_DIR)
+
+benchmark-ablations: .venv/installed_for_tests
+	$(BIN)/python -m tests.bench.ablations $(DATA_DIR) $(SEEDS)
