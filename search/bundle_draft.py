@@ -48,7 +48,7 @@ def draft_metadata(
     Columns are described over the rows that the model was trained on, train+validation.
     """
     dataset, part = preparation.dataset, preparation.split.train_and_validation()
-    rows = dataset.values[part.first : part.end]
+    rows, times = dataset.values[part.first : part.end], dataset.times
     hyperparameters = resolved_hyperparameters(winner.attributes)
     scaling = fit_scaling(hyperparameters.scaling, rows)
     shape = ("batch", hyperparameters.timesteps, len(dataset.columns))
@@ -89,6 +89,7 @@ def draft_metadata(
                 "trained_on": preparation.dates(part),
                 "first_row": part.first,
                 "end_row": part.end,
+                "fitted_until": None if times is None else times[part.end - 1].isoformat(),
             },
             versions={name: version(name) for name in ("lstm-search", "keras", "tensorflow")},
             model=refitted.model,

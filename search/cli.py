@@ -442,10 +442,20 @@ def register(
     _exit_with(carry_out)
 
 
-@app.command(epilog="Example: `lstm-search promote power 2`")
+@app.command(
+    epilog="Examples: `lstm-search promote power 2` · "
+    "`lstm-search promote power --if-better since_training.csv`"
+)
 def promote(
     name: NameArgument,
     version: Annotated[int | None, typer.Argument(help="Version [the newest candidate].")] = None,
+    if_better: Annotated[
+        str | None,
+        typer.Option(
+            help="CSV or Parquet file of rows newer than both models' training data: promote only "
+            "where the model forecasts them better than the one in production; else end with code 1."
+        ),
+    ] = None,
     storage: StorageOption = None,
     out: OutOption = None,
 ) -> None:
@@ -454,7 +464,7 @@ def promote(
     def carry_out() -> int:
         from search.commands import models as command  # noqa: PLC0415
 
-        return command.promote(name, version, storage, out)
+        return command.promote(name, version, if_better, storage, out)
 
     _exit_with(carry_out)
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,19 +15,37 @@ from reports.bundle.frames import check_columns, series_from_frame
 from reports.bundle.series import Series
 
 
-def read_series(data: str, about: Metadata) -> Series:
-    """Read the columns that a model needs and put their rows in their places.
+@dataclass(frozen=True, eq=False)
+class FreshRows:
+    """A table as it was read; `source` is how messages name it."""
 
-    Args:
-        data: path of a CSV or Parquet file, "-" for standard input.
-        about: the model's metadata.
+    table: pd.DataFrame
+    source: str
+
+
+def read_rows(data: str) -> FreshRows:
+    """Read a CSV or Parquet file, or standard input where `data` is "-".
 
     Raises:
-        objectives.errors.InputError: the file cannot be read, or a cell is no number or no timestamp.
+        objectives.errors.InputError: it cannot be read, or has no rows.
+    """
+    if data != "-":
+        return FreshRows(read_table(Path(data), data), data)
+    source = "standard input"
+    with tempfile.NamedTemporaryFile() as file:  # both formats are read by going to and fro
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        return FreshRows(read_table(Path(file.name), source), source)
+
+
+def series_of(rows: FreshRows, about: Metadata) -> Series:
+    """Take the columns that a model needs and put their rows in their places.
+
+    Raises:
+        objectives.errors.InputError: a cell is no number or no timestamp.
         reports.bundle.BundleError: a column is missing, or timestamps are not as in training.
     """
-    source = "standard input" if data == "-" else data
-    table = _read_input(source) if data == "-" else read_table(Path(data), source)
+    table, source = rows.table, rows.source
     check_columns(table, about, source)
     names = tuple(column.name for column in about.columns)
     picked, values = read_values(table[list(names)], DataSettings(targets=names), source)
@@ -34,10 +53,3 @@ def read_series(data: str, about: Metadata) -> Series:
     if about.time.column in table.columns:
         frame[about.time.column], _ = read_times(table[about.time.column], source)
     return series_from_frame(frame, about, source)
-
-
-def _read_input(source: str) -> pd.DataFrame:
-    with tempfile.NamedTemporaryFile() as file:  # both formats are read by going to and fro
-        shutil.copyfileobj(sys.stdin.buffer, file)
-        file.flush()
-        return read_table(Path(file.name), source)

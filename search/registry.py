@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from objectives.errors import InputError
-from reports.bundle import load_bundle
+from reports.bundle import Bundle, load_bundle
 from reports.bundle.checksums import CHECKSUMS_FILE
 from storage.database import Database
 from storage.models import RegisteredModel, register_bundle
@@ -40,19 +40,20 @@ def enter_bundle(storage: Database, bundle: Path, results: Path) -> RegisteredMo
     return register_bundle(storage, provenance.study, place, checksum, facts)
 
 
-def check_registered(model: RegisteredModel) -> None:
-    """Make sure that the files are those that were registered.
+def open_registered(model: RegisteredModel) -> Bundle:
+    """Load a bundle after making sure that its files are those that were registered.
 
     Raises:
         InputError: they are those of another bundle.
         reports.bundle.BundleError: they are gone or were changed.
     """
-    load_bundle(model.path)
+    bundle = load_bundle(model.path)
     if checksum_of(model.path) != model.checksum:
         raise InputError(
             f"{model.path}: holds another bundle than model {model.version} of study "
             f"{model.study!r}; register that one"
         )
+    return bundle
 
 
 def checksum_of(bundle: Path) -> str:

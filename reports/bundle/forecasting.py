@@ -56,22 +56,25 @@ class Answers:
 
 
 def answer(
-    bundle: "Bundle", series: Series, *, interval: float | None = None, rolling: bool = False
+    bundle: "Bundle",
+    series: Series,
+    origins: NDArray[np.int64],
+    *,
+    interval: float | None = None,
 ) -> Answers:
-    """Feed a model the last window of a series, or every one of it.
+    """Feed a model windows of a series.
 
     Args:
         bundle: the model.
         series: rows made for it.
+        origins: the rows after each window, (windows,), in order; see `Series.origins`.
         interval: how often intervals shall hold the truth, such as 0.9; None for no intervals.
-        rolling: every window, of which the last has all of its target rows after the series.
 
     Raises:
-        BundleError: too few rows, a hole in them, or no such intervals.
+        BundleError: a hole in the windows, or no such intervals.
     """
     if interval is not None and bundle.metadata.task != "forecast":
         raise BundleError(f"the model {bundle.metadata.name!r} does not forecast: no intervals")
-    origins = series.origins(rolling=rolling)
     batches = [
         bundle.run(series.windows(origins[start : start + _BATCH]))
         for start in range(0, len(origins), _BATCH)

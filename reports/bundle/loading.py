@@ -81,7 +81,7 @@ class Bundle:
         from reports.bundle.frames import series_from_frame, tidy  # noqa: PLC0415  (imports pandas)
 
         series = series_from_frame(frame, self.metadata)
-        answers = answer(self, series, interval=interval, rolling=rolling)
+        answers = answer(self, series, series.origins(rolling=rolling), interval=interval)
         for line in answers.warnings:
             warnings.warn(line, stacklevel=2)
         return tidy(answers)

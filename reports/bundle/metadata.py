@@ -98,7 +98,8 @@ class TestScores:
 class Provenance:
     """Where the model comes from.
 
-    `seeds` has the study's and the trial's; `data` says from which rows, with their hash.
+    `seeds` has the study's and the trial's. `data` says from which rows: the "fingerprint" of all of them
+    and, where they have timestamps, "fitted_until", that of the last row that the model was fitted on.
     `model` is the SHA-256 of the Keras file that the study tested, in hexadecimal.
     """
 

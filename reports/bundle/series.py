@@ -52,6 +52,19 @@ class Series:
         views = sliding_window_view(self.values, timesteps, axis=0)  # (…, columns, timesteps)
         return views[origins - timesteps].swapaxes(1, 2)
 
+    def truth(self, origins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The targets from each origin on, (windows, horizon, targets).
+
+        Raises:
+            BundleError: a cell of those rows is missing.
+        """
+        horizon = self.about.horizon
+        self._check_cells(int(origins[0]), int(origins[-1]) + horizon)
+        names = [column.name for column in self.about.columns]
+        targets = self.values[:, [names.index(target) for target in self.about.targets]]
+        views = sliding_window_view(targets, horizon, axis=0)  # (…, targets, horizon)
+        return views[origins].swapaxes(1, 2)
+
     def _check_cells(self, first: int, end: int) -> None:
         missing = np.isnan(self.values[first:end])
         if not missing.any():

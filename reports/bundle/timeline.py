@@ -78,7 +78,7 @@ def places_in_time(times: Times, axis: TimeAxis, source: str) -> NDArray[np.int6
     return places
 
 
-def with_offset(text: str | None, zone: str | None) -> datetime:
+def without_zone(text: str | None, zone: str | None) -> datetime:
     """Read an ISO 8601 timestamp; give it without a zone, in UTC where `zone` is "UTC".
 
     Raises:

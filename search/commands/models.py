@@ -6,8 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from reports.bundle import Bundle
 from search.commands.opening import open_existing, results_folder
-from search.registry import check_registered, enter_bundle
+from search.registry import enter_bundle, open_registered
 from storage.models import (
     RegisteredModel,
     find_model,
@@ -41,17 +42,46 @@ def register(bundle: Path, storage: str | None, out: Path | None) -> int:
     return 0
 
 
-def promote(name: str, version: int | None, storage: str | None, out: Path | None) -> int:
-    """Put a bundle into production, after a look at its files."""
+def promote(
+    name: str, version: int | None, if_better: str | None, storage: str | None, out: Path | None
+) -> int:
+    """Put a bundle into production, after a look at its files.
+
+    With `if_better`, a file of fresh rows, only where it forecasts them better than the one that is in
+    production; else the exit code is 1.
+    """
     database = open_existing(storage, out)
     model, current = find_model(database, name, version), production_model(database, name)
-    check_registered(model)
-    promote_model(database, model, current)
+    bundle = open_registered(model)
     retired = ""
+    if current is None and if_better is not None:
+        print(f"no model of study {name} is in production to compare with")
     if current is not None and current.version != model.version:
         retired = f"; model {current.version} is retired"
+        if if_better is not None and not _wins(model, bundle, current, if_better):
+            return 1
+    promote_model(database, model, current)
     print(f"model {model.version} of study {name} is in production{retired}: {model.path}")
     return 0
+
+
+def _wins(model: RegisteredModel, bundle: Bundle, current: RegisteredModel, data: str) -> bool:
+    """Tell how a model does beside the current one, and whether it is better."""
+    from search.challenge import challenge  # noqa: PLC0415  (imports pandas, scipy and others)
+    from search.fresh_rows import read_rows  # noqa: PLC0415
+
+    found = challenge(bundle, open_registered(current), read_rows(data))
+    print(
+        f"mean squared error over {found.windows} windows, in units of training deviations:\n"
+        f"  model {model.version:<4} {found.challenger:.5g}\n"
+        f"  model {current.version:<4} {found.champion:.5g}, in production\n"
+        f"difference {found.difference:.3g}, 95 % interval {found.low:.3g} to {found.high:.3g} "
+        f"(blocks of {found.block}), Diebold–Mariano p = {found.p:.2g}"
+    )
+    if not found.better:
+        kept = f"model {current.version} of study {model.study} stays in production"
+        print(f"not promoted, since {found.doubt}: {kept}")
+    return found.better
 
 
 def retire(name: str, version: int, storage: str | None, out: Path | None) -> int:

@@ -10,7 +10,7 @@ from reports.bundle import load_bundle
 from reports.bundle.forecasting import answer
 from reports.bundle.frames import tidy
 from reports.files import atomically
-from search.fresh_rows import read_series
+from search.fresh_rows import read_rows, series_of
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv",)
 
@@ -24,7 +24,8 @@ def execute(
     if out is not None and out.suffix.lower() not in (*_PARQUET, *_CSV):
         raise InputError(f"--out {out}: expected a name that ends in .csv or .parquet")
     model = load_bundle(bundle)
-    answers = answer(model, read_series(data, model.metadata), interval=interval, rolling=rolling)
+    series = series_of(read_rows(data), model.metadata)
+    answers = answer(model, series, series.origins(rolling=rolling), interval=interval)
     for line in answers.warnings:
         print(f"lstm-search: warning: {line}", file=sys.stderr)
     found = tidy(answers)

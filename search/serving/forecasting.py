@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reports.bundle import Bundle, Metadata
 from reports.bundle.forecasting import Answers, answer
 from reports.bundle.series import make_series
-from reports.bundle.timeline import Times, as_texts, following, with_offset
+from reports.bundle.timeline import Times, as_texts, following, without_zone
 from search.serving.errors import RequestError
 from search.serving.windows import shown
 
@@ -31,7 +31,7 @@ def forecast(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int
         raise RequestError(f'unknown key {shown(unknown[0])}; expected "rows" and "interval"')
     rows = _rows(asked.get("rows"), about)
     series = make_series(_values(rows, about), _times(rows, about), about, "rows")
-    found = answer(bundle, series, interval=_interval(asked))
+    found = answer(bundle, series, series.origins(rolling=False), interval=_interval(asked))
     said = found.warnings
     return {
         "model": about.name,
@@ -86,7 +86,7 @@ def _times(rows: Rows, about: Metadata) -> Times | None:
     found = []
     for at, row in enumerate(rows):
         try:
-            found.append(with_offset(row.get(column), about.time.zone))
+            found.append(without_zone(row.get(column), about.time.zone))
         except ValueError as error:
             received = shown(row.get(column))
             raise RequestError(f"rows[{at}].{column}: {error}. Received: {received}") from None
