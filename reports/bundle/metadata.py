@@ -98,7 +98,7 @@ class TestScores:
 class Provenance:
     """Where the model comes from.
 
-    `seeds` has the study's and the trial's. `data` says from which rows: the "fingerprint" of all of them
+    `seeds` has the study's and the trial's. `data` says from which rows: the "fingerprint" of them all
     and, where they have timestamps, "fitted_until", that of the last row that the model was fitted on.
     `model` is the SHA-256 of the Keras file that the study tested, in hexadecimal.
     """
