@@ -35,6 +35,7 @@ from search.study import OutputSettings, Study, StudySettings
 from search.worker import WorkOrder
 from storage.database import open_storage
 from storage.records import StudyRecord, find_study, record_of_study
+from tests.bench.lost_work import lost_epochs
 from tests.bench.trivial import work_without_training
 from tests.servers import postgresql_server
 
@@ -231,6 +232,13 @@ def claim(url: str) -> list[int]:
         study.tell(trial, 0.0)
 
 
+def lost_row() -> Row:
+    """Epochs that are trained twice after a worker was killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        lost, since = lost_epochs(Path(folder))
+    return at_most("lost_epochs_of_a_killed_worker", lost, since)
+
+
 def _study(url: str, folder: str, trials: int) -> Study:
     return Study(
         data=DataSettings(targets=("level",), horizon=6),
@@ -251,6 +259,7 @@ def measure(quick: bool) -> Iterator[Row]:
         yield from claim_rows(f"{10_000 // size}_enqueued_8_workers", url, 8, 10_000 // size)
     with postgresql_server() as server:
         yield from search_rows("postgresql_32_workers", server.emptied(), 32, 1000 // size)
+    yield lost_row()
 
 
 def main() -> None:
