@@ -76,7 +76,7 @@ class KnownTrials(_CachedStorage):
             if not wanted:
                 return
             # Many are asked for by the first of them, few by name.
-            before = min(wanted) - 1 if len(wanted) > _MANY else max(wanted)
+            before = min(wanted) - 1 if len(wanted) > _MANY else max(listed)
             trials = self._backend._get_trials(study_id, None, wanted, before)
             self._add_trials_to_cache(study_id, trials)
             for trial in trials:

@@ -1,7 +1,7 @@
 """The cache of trials: what it tells is what is in the database, however trials come and go."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import optuna
 import pytest
@@ -66,15 +66,20 @@ def test_trials_that_wait_are_read_once(sqlite_url: str, opened: Callable[..., D
         study.enqueue_trial({"x": number / 30})
     known = find_study(storage, "queued")
     assert len(known.get_trials(deepcopy=False)) == 30
-    rows: list[str] = []
-    event.listen(
-        storage.engine,
-        "before_cursor_execute",
-        lambda _connection, _cursor, statement, *_: rows.append(statement),
-    )
+    read: list[int] = []
+
+    def note(_connection: object, _cursor: object, statement: str, ids: Sequence[int], *_: object):
+        if "FROM trial_system_attributes" in statement:
+            read.extend(ids)
+
+    event.listen(storage.engine, "before_cursor_execute", note)
     assert len(known.get_trials(deepcopy=False)) == 30
-    assert [statement for statement in rows if "trial_system_attributes" in statement] == []
+    assert read == []
     claimed = known.ask()
     assert claimed.number == 0
     states = [trial.state for trial in known.get_trials(deepcopy=False)]
     assert states == [TrialState.RUNNING, *[TrialState.WAITING] * 29]
+    claimed.suggest_float("x", 0.0, 1.0)
+    known.tell(claimed, 0.5)
+    assert known.ask().number == 1
+    assert set(read) <= {claimed._trial_id, claimed._trial_id + 1}
