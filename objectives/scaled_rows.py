@@ -27,7 +27,7 @@ def scaled_rows(task: ForecastTask, kind: str, fitted: Part) -> tuple[Scaling, N
     """
     values = task.load_rows()
     scaling = fit_scaling(kind, values[fitted.first : fitted.end])
-    path = task.rows.with_name(f"{task.rows.stem}_{kind}_{fitted.first}_{fitted.end}.npy")
+    path = scaled_file(task.rows, kind, fitted)
     with suppress(
         OSError
     ):  # a folder that cannot be written to; then every trial scales for itself
@@ -35,6 +35,11 @@ def scaled_rows(task: ForecastTask, kind: str, fitted: Part) -> tuple[Scaling, N
             _write(path, scaling, values)
         return scaling, np.load(path, mmap_mode="c", allow_pickle=False)
     return scaling, scaling.apply(values)
+
+
+def scaled_file(rows: Path, kind: str, fitted: Part) -> Path:
+    """Where the scaled rows lie, beside the file of `rows`."""
+    return rows.with_name(f"{rows.stem}_{kind}_{fitted.first}_{fitted.end}.npy")
 
 
 def _write(path: Path, scaling: Scaling, values: NDArray[np.float64]) -> None:

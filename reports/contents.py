@@ -146,6 +146,15 @@ class Intervals:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A claim of the leakage audit, whether it holds, and what that was seen by."""
+
+    check: str
+    passed: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Every opening of the study's test set, the first one first.
 
@@ -230,7 +239,8 @@ class StudyReport(SearchReport):
 
     `validation` scores the winner as the search saw it; `test` the refitted model; `train_only` the
     winner before the refit, on the test set; `baselines` maps "persistence", "seasonal_naive" and
-    "ridge" to their test scores. `uncertainty` is None where the test set is too short to tell.
+    "ridge" to their test scores. `uncertainty` is None where the test set is too short to tell. `audit`
+    holds what the run that tested the winner checked, nothing before it has.
     """
 
     winner: Winner
@@ -242,3 +252,4 @@ class StudyReport(SearchReport):
     forecasts: Forecasts
     intervals: Intervals
     uncertainty: Uncertainty | None = None
+    audit: tuple[Check, ...] = ()

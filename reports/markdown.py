@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from reports.audit import audit_in_words, audit_lines
 from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
 from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
@@ -50,6 +51,7 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
         _confirmation(report),
         _search(report, figures),
         _facts(report),
+        _audit(report),
         _files(report),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -62,6 +64,8 @@ def _untested(report: SearchReport) -> str:
 def _top(report: StudyReport, figures: Mapping[str, str]) -> str:
     alt = "Forecasts on the test set against the truth and the naive forecasts"
     lines = [f"# {report.study.name}", f"**{verdict(report)}**", _looks(report.ledger)]
+    if any(not check.passed for check in report.audit):
+        lines.append(f"**{audit_in_words(report.audit)}**")
     return "\n\n".join(lines + _figure(figures, "forecasts", alt))
 
 
@@ -202,6 +206,13 @@ def _facts(report: SearchReport) -> str:
     if not facts:
         return ""
     return "\n".join(["## How validation and test are kept honest", "", *facts])
+
+
+def _audit(report: SearchReport) -> str:
+    if not isinstance(report, StudyReport) or not report.audit:
+        return ""
+    lines = [f"- {line}" for line in audit_lines(report.audit)]
+    return "\n".join(["## The leakage audit", "", audit_in_words(report.audit), "", *lines])
 
 
 def _files(report: SearchReport) -> str:

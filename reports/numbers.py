@@ -59,6 +59,7 @@ def _tested(report: StudyReport) -> dict[str, Any]:
     return {
         "verdict": verdict(report),
         "uncertainty": report.uncertainty and uncertainty_numbers(report.uncertainty),
+        "audit": [asdict(check) for check in report.audit],
         "intervals": interval_numbers(report.intervals),
         "intervals_in_words": intervals_in_words(report.intervals),
         **_both_units("validation", report.validation),

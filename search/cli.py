@@ -36,6 +36,10 @@ OutOption = Annotated[
 NameArgument = Annotated[
     str, typer.Argument(help="The study's name; `lstm-search list` shows all.")
 ]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(help="Where the study's data are now; else where they were.", show_default=False),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -405,6 +409,26 @@ def serve(
 
         settings = Serving(bundle, host, port, workers, body_limit * 2**20, access_log)
         return command.execute(settings)
+
+    _exit_with(carry_out)
+
+
+@app.command(
+    epilog="Examples: `lstm-search audit power` · `lstm-search audit power --data power.csv`"
+)
+def audit(
+    name: NameArgument,
+    data: DataOption = None,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a finished study for leakage, and show the evidence; ends with code 1 if a check fails."""
+
+    def carry_out() -> int:
+        from search.commands import audit as command  # noqa: PLC0415
+
+        return command.execute(name, data, storage, out, as_json=json)
 
     _exit_with(carry_out)
 

@@ -11,11 +11,15 @@ CONFIRMS, RUN, SEED = "confirms", "run", "seed"  # attributes of the runs: see s
 
 def read_confirmation(storage: Database, record: StudyRecord) -> Confirmation | None:
     """What is stored of a study's confirmation, finished or not; None where there is none."""
-    name = confirmation_name(record.name)
-    if not has_study(storage, name):
-        return None
+    runs = read_runs(storage, record.name)
     seeds = ConfirmSettings(**record.attributes.get(SETTINGS, {})).seeds
-    return confirmation_from(record, read_study(storage, name, epochs=False), seeds)
+    return None if runs is None else confirmation_from(record, runs, seeds)
+
+
+def read_runs(storage: Database, name: str) -> StudyRecord | None:
+    """The confirmation runs of the study `name` as a study, without their epochs; None without any."""
+    runs = confirmation_name(name)
+    return read_study(storage, runs, epochs=False) if has_study(storage, runs) else None
 
 
 def confirmation_from(record: StudyRecord, runs: StudyRecord, seeds: int) -> Confirmation | None:

@@ -41,11 +41,11 @@ class Place:
 
     data: Path | None
     directory: Path
-    artifacts: str | None
-    workers: int | None
-    threads: int | None
-    share_gpu: bool
-    wait: float
+    artifacts: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    share_gpu: bool = False
+    wait: float = 0.0
 
 
 def study_to_join(name: str, storage_url: str, place: Place) -> Study:

@@ -76,9 +76,14 @@ def make_directory(directory: Path) -> None:
         ) from None
 
 
+def rows_file(preparation: Preparation, directory: Path) -> Path:
+    """Where the rows lie that every trial maps, in a study's folder."""
+    return directory / f"rows_{preparation.dataset.fingerprint[:16]}.npy"
+
+
 def share_rows(preparation: Preparation, study: Study) -> ForecastTask:
     """Write the rows where every trial can map them into its memory."""
-    path = study.directory / f"rows_{preparation.dataset.fingerprint[:16]}.npy"
+    path = rows_file(preparation, study.directory)
     if not path.exists():
         with atomically(path) as unfinished:
             np.save(unfinished, preparation.dataset.values, allow_pickle=False)

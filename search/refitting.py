@@ -5,6 +5,7 @@ Nothing is forecast while a winner is retrained; the test set is opened in `sear
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -124,6 +125,7 @@ def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> W
 
 def in_worker(request: TrialRequest | RefitRequest | ForecastRequest, compute: Compute) -> Any:
     """Let a worker's warm forkserver start the process: this one stays free of TensorFlow."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for processes that this one still starts
     executor = get_reusable_executor(timeout=None, reuse=True)
     return executor.submit(run_in_process, request, _always, compute).result()
 

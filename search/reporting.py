@@ -9,6 +9,7 @@ from typing import Any
 from objectives.errors import InputError
 from objectives.objective import resolved_hyperparameters
 from reports.contents import (
+    Check,
     Confirmation,
     Forecasts,
     Ledger,
@@ -37,6 +38,7 @@ class About:
     seconds: Mapping[str, float]
     paths: Mapping[str, str]
     facts: Mapping[str, str]
+    audit: tuple[Check, ...] = ()
 
 
 def study_report(
@@ -69,6 +71,7 @@ def study_report(
         seconds=about.seconds,
         paths=about.paths,
         facts=about.facts,
+        audit=about.audit,
         intervals=judge_intervals(stored),
         uncertainty=judge(stored, identity["data"]["stride"], identity["study"]["seed"]),
     )
@@ -125,6 +128,7 @@ def _about_before(directory: Path) -> About:
             seconds={name: value for name, value in known["seconds"].items() if value is not None},
             paths=known["paths"],
             facts=known["facts"],
+            audit=tuple(Check(**each) for each in known.get("audit", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

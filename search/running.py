@@ -15,9 +15,10 @@ from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
+from search.auditing import Subject, audit
 from search.bundle_draft import draft_metadata, write_draft
 from search.confirmation import choose_winner, confirm
-from search.confirmed import no_winner, read_confirmation
+from search.confirmed import no_winner, read_confirmation, read_runs
 from search.devices import plan_compute
 from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import make_directory, prepare, share_rows
@@ -82,14 +83,18 @@ def run_study(
             stored = judge_winner(study, preparation, task, found, refitted, command)
             draft = draft_metadata(study, preparation, chosen.trial, refitted, stored)
             write_draft(study.directory, draft)
+        record = record_of_study(found)  # with what the ledger says now
+        runs = read_runs(storage, record.name)
+        checks = audit(Subject(preparation, record, runs, stored, study.directory))
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
     write_metadata(study, preparation, chosen.trial, stored)
-    record = record_of_study(found)  # with what the ledger says now
     report = make_report(study, preparation, record, refitted, stored, started)
     confirmation = read_confirmation(storage, record)
-    report = replace(report, importances=importances(found), confirmation=confirmation)
+    report = replace(
+        report, importances=importances(found), confirmation=confirmation, audit=checks
+    )
     write_report(report, study.directory, study_figures(found, report.importances))
     return StudyResult(report, study.directory)
 

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from objectives.errors import InputError
+from reports.audit import audit_in_words
 from reports.numbers import report_json
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.tables import scores_table, winner_table
@@ -97,6 +98,9 @@ def _print(result: StudyResult) -> None:
     console.print(verdict(report), style="bold", highlight=False)
     style = "bold red" if report.ledger.other_winners else None
     console.print(looks_in_words(report.ledger), style=style, highlight=False)
+    failed = any(not check.passed for check in report.audit)
+    style = "bold red" if failed else None
+    console.print(audit_in_words(report.audit), style=style, highlight=False)
     console.print()
     for what in ("report", "database", "model"):
         console.print(f"{what:>9}  {report.paths[what]}", soft_wrap=True, highlight=False)

@@ -1,0 +1,254 @@
+"""The leakage audit: what a study claims, derived again from the data and from what it has stored.
+
+Nothing stored is taken on trust: the parts are cut anew, statistics are fitted anew, and the saved model
+forecasts once more, from rows of which all later ones have been shuffled.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.baselines import persistence, seasonal_naive
+from objectives.hyperparameters import Hyperparameters
+from objectives.metrics import yardstick
+from objectives.objective import resolved_hyperparameters
+from objectives.scaled_rows import scaled_file
+from objectives.scaling import fit_scaling
+from objectives.split import Part, target_hash
+from objectives.trial_process import TrialFailedError
+from objectives.windows import target_windows
+from reports.contents import Check
+from reports.wording import counted, looks_in_words, number
+from search.preparation import Preparation, rows_file
+from search.refitting import MODEL, TRAIN_ONLY_MODEL, file_hash, forecast_with
+from search.reporting import ledger_of
+from search.saved_scaling import saved_scaling
+from search.stored_forecasts import StoredForecasts
+from storage.ledger import openings_of
+from storage.records import StudyRecord
+
+_SAME = 1e-9  # of a column's scale: sums may be rounded otherwise
+_UNCHANGED = 1e-5  # of a target's deviation: models compute in float32
+_UNUSABLE = (OSError, ValueError, KeyError, IndexError, BadZipFile, TrialFailedError)
+
+Finding = tuple[bool, str]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A finished study: its data, read and cut anew, and what it has stored.
+
+    `runs` are those of its confirmation, None without one; `directory` is the study's folder.
+    """
+
+    preparation: Preparation
+    record: StudyRecord
+    runs: StudyRecord | None
+    stored: StoredForecasts
+    directory: Path
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The data, (rows, columns)."""
+        return self.preparation.dataset.values
+
+    @property
+    def winner(self) -> Hyperparameters:
+        """The winner's hyperparameters."""
+        return resolved_hyperparameters(self.record.trials[self.stored.trial].attributes)
+
+
+def audit(subject: Subject) -> tuple[Check, ...]:
+    """Make every check; one that cannot be made has failed, and its evidence says why."""
+    return tuple(
+        Check(claim, *_find(subject, check))
+        for claim, check in _checks(subject.preparation).items()
+    )
+
+
+def _find(subject: Subject, check: Callable[[Subject], Finding]) -> Finding:
+    try:
+        return check(subject)
+    except _UNUSABLE as error:
+        return False, f"cannot be checked: {type(error).__name__}: {error}"
+
+
+def _checks(preparation: Preparation) -> Mapping[str, Callable[[Subject], Finding]]:
+    split = preparation.split
+    refit = split.train_and_validation()
+    return {
+        "the data are those that were searched": _data,
+        "no window has targets in another part": _parts,
+        "windows begin within the data": _first_rows,
+        "all trials were judged on the same targets": _targets,
+        "trials saw rows scaled by their training rows alone": _scaled_rows,
+        "the model before the refit is scaled by training rows alone": lambda subject: _scaling(
+            subject, TRAIN_ONLY_MODEL, split.train
+        ),
+        "the refitted model is scaled by training and validation rows alone": lambda subject: (
+            _scaling(subject, MODEL, refit)
+        ),
+        "scores are measured in the deviation of training rows alone": _yardstick,
+        "naive forecasts were judged on the same targets as the model": _naive,
+        "the model tested is in the ledger": _ledger,
+        "the test set was opened for this winner alone": _looks,
+        "rows to come do not change a forecast": _future,
+    }
+
+
+def _data(subject: Subject) -> Finding:
+    searched = subject.record.attributes["identity"]["data_fingerprint"]
+    dataset = subject.preparation.dataset
+    rows, columns = dataset.values.shape
+    return dataset.fingerprint == searched, (
+        f"{rows} rows of {columns} columns with SHA-256 {dataset.fingerprint[:12]}, the study's "
+        f"{searched[:12]}"
+    )
+
+
+def _parts(subject: Subject) -> Finding:
+    split = subject.preparation.split
+    orders: list[tuple[Part, ...]] = [(split.train_and_validation(), split.test)]
+    orders += [(fold.train, fold.validation, split.test) for fold in split.folds]
+    passed = all(
+        _target_rows(part, split.horizon)[0] >= part.first
+        and _target_rows(part, split.horizon)[1] < part.end
+        for parts in orders
+        for part in parts
+    ) and all(
+        _target_rows(early, split.horizon)[1] < _target_rows(late, split.horizon)[0]
+        for parts in orders
+        for early, late in pairwise(parts)
+    )
+    rows = [
+        "{}: rows {} to {}".format(part.name, *_target_rows(part, split.horizon))
+        for part in split.parts
+    ]
+    return passed, f"targets of {'; '.join(rows)}"
+
+
+def _target_rows(part: Part, horizon: int) -> tuple[int, int]:
+    """The first and the last row that is a target of the part."""
+    return int(part.origins.min()), int(part.origins.max()) + horizon - 1
+
+
+def _first_rows(subject: Subject) -> Finding:
+    first = {part.name: int(part.origins.min()) for part in subject.preparation.split.parts}
+    timesteps = subject.winner.timesteps
+    rows = [f"{name}: inputs from row {row - timesteps}" for name, row in first.items()]
+    return min(first.values()) >= timesteps, (
+        f"{'; '.join(rows)}; each window has the {timesteps} rows before its first target"
+    )
+
+
+def _targets(subject: Subject) -> Finding:
+    confirming = () if subject.runs is None else subject.runs.trials
+    trials = (*subject.record.trials, *confirming)
+    hashes = [t.attributes["target_hash"] for t in trials if "target_hash" in t.attributes]
+    expected = subject.preparation.target_hash
+    others = sum(found != expected for found in hashes)
+    return bool(hashes) and not others, (
+        f"{counted(len(hashes), 'trial')}, {others} of them with other hashes than the validation "
+        f"targets' {expected[:12]}"
+    )
+
+
+def _scaled_rows(subject: Subject) -> Finding:
+    split, values, kind = subject.preparation.split, subject.values, subject.winner.scaling
+    shared = rows_file(subject.preparation, subject.directory)
+    greatest, seen = 0.0, []
+    for part in (*(fold.train for fold in split.folds), split.train_and_validation()):
+        path = scaled_file(shared, kind, part)
+        if path.exists():
+            seen.append(f"{part.first} to {part.end - 1}")
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+            expected = fit_scaling(kind, values[part.first : part.end])
+            greatest = max(greatest, float(np.abs(found - expected.apply(values)).max()))
+    if not seen:
+        return True, "no file of scaled rows is here"
+    return greatest <= _UNCHANGED, (
+        f"the files scaled by rows {', '.join(seen)} differ from that by {number(greatest, 2)} at most"
+    )
+
+
+def _scaling(subject: Subject, model: str, part: Part) -> Finding:
+    saved, kind = saved_scaling(subject.directory / model), subject.winner.scaling
+    distance = saved.distance(fit_scaling(kind, subject.values[part.first : part.end]))
+    from_all = saved.distance(fit_scaling(kind, subject.values))
+    return distance <= _SAME, (
+        f"constants in {model} differ from those of rows {part.first} to {part.end - 1} ({kind}) by "
+        f"{number(distance, 2)} deviations at most, from those of all rows by {number(from_all, 2)}"
+    )
+
+
+def _yardstick(subject: Subject) -> Finding:
+    train, measure = subject.preparation.split.train, subject.stored.measure
+    targets = subject.values[train.first : train.end, : len(subject.stored.targets)]
+    fresh = yardstick(targets, subject.preparation.season)
+    passed = np.allclose(fresh.deviation, measure.deviation, rtol=_SAME, atol=0) and np.allclose(
+        fresh.seasonal_error, measure.seasonal_error, rtol=_SAME, atol=0
+    )
+    deviations = ", ".join(f"{value:.6g}" for value in fresh.deviation)
+    return passed, f"rows {train.first} to {train.end - 1} have a deviation of {deviations}"
+
+
+def _naive(subject: Subject) -> Finding:
+    stored, preparation, values = subject.stored, subject.preparation, subject.values
+    split, targets = preparation.split, len(stored.targets)
+    origins, horizon = split.test.origins, split.horizon
+    truth = target_windows(values, origins, horizon, targets)
+    seasonal = seasonal_naive(values, origins, horizon, targets, preparation.season)
+    passed = (
+        np.array_equal(truth, stored.truth)
+        and np.array_equal(
+            persistence(values, origins, horizon, targets), stored.naive["persistence"]
+        )
+        and np.array_equal(seasonal, stored.naive["seasonal_naive"])
+        and all(found.shape == truth.shape for found in (stored.test, *stored.naive.values()))
+        and stored.times == tuple(preparation.label(row) for row in origins)
+    )
+    return passed, (
+        f"{counted(len(origins), 'window')} from {stored.times[0]} to {stored.times[-1]}: truth, "
+        "persistence and seasonal naive come out the same from the data"
+    )
+
+
+def _ledger(subject: Subject) -> Finding:
+    stored, split = subject.stored, subject.preparation.split
+    expected, model = target_hash(split.test, split.horizon), file_hash(subject.directory / MODEL)
+    openings = openings_of(subject.record.attributes)
+    mine = [each for each in openings if (each.trial, each.model) == (stored.trial, model)]
+    same = all(each.targets == expected for each in openings)
+    return bool(mine) and same and model == stored.model, (
+        f"{MODEL} has SHA-256 {model[:12]}, which {counted(len(mine), 'opening')} of "
+        f"{len(openings)} names; test targets have hash {expected[:12]}"
+    )
+
+
+def _looks(subject: Subject) -> Finding:
+    ledger = ledger_of(subject.record, subject.stored)
+    return not ledger.other_winners, looks_in_words(ledger)
+
+
+def _future(subject: Subject) -> Finding:
+    stored, origins = subject.stored, subject.preparation.split.test.origins
+    now = int(origins[len(origins) // 2])
+    rows = subject.values.copy()
+    np.random.default_rng(now).shuffle(rows[now:])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        np.save(path, rows, allow_pickle=False)
+        found = forecast_with(subject.directory / MODEL, path, origins).forecast
+    change = np.abs(found - stored.test) / stored.measure.deviation
+    earlier = float(change[origins <= now].max())
+    later = float(change[origins > now].max(initial=0.0))
+    return earlier <= _UNCHANGED, (
+        f"with rows {now} and later shuffled, forecasts up to then differ from the stored ones by "
+        f"{number(earlier, 2)} deviations at most, later ones by {number(later, 2)}"
+    )
