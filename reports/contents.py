@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from storage.ledger import Opening
 from storage.records import StudyRecord
 
+COMMAND = "command"  # the fact that is a command, and shown as one
+
 
 @dataclass(frozen=True)
 class Scores:

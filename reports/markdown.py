@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reports.audit import audit_in_words, audit_lines
 from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
-from reports.contents import ForecastScores, Ledger, SearchReport, StudyReport
+from reports.contents import COMMAND, ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.intervals import interval_rows, intervals_in_words
 from reports.optimism import decision_in_words, optimism, optimism_in_words
@@ -20,7 +20,6 @@ from reports.wording import (
     unit_name,
 )
 
-COMMAND = "command"
 MOST_STEPS = 12
 
 

@@ -1,6 +1,6 @@
 """Writing a whole report into a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ from reports.page.page import render_page
 
 __all__ = ["atomically", "write_report", "write_text_atomically"]
 
+FORMATS = ("html", "md", "json", "png")
 DOTS_PER_INCH = 200
 
 
 def write_report(
-    report: SearchReport, directory: Path, drawn: Mapping[str, Mapping[str, Any]] | None = None
+    report: SearchReport,
+    directory: Path,
+    drawn: Mapping[str, Mapping[str, Any]] | None = None,
+    formats: Collection[str] = FORMATS,
 ) -> dict[str, Path]:
     """Write report.json, report.md, report.html and figures/*.png, each whole or not at all.
 
@@ -27,21 +31,27 @@ def write_report(
         report: The study, finished or not.
         directory: The folder to write into, made where it is missing.
         drawn: Optuna's plots of the study for the page, each plotly.js's "data" and "layout".
+        formats: Those of `FORMATS` that are wanted; "md" brings the plots along that it shows.
 
     Returns:
         The path of each file written: "json", "markdown", "html" and the name of each plot
         ("forecasts", "history", "loss_curves").
     """
-    written = write_figures(report, directory / "figures")
+    directory.mkdir(parents=True, exist_ok=True)
+    plots = {"md", "png"} & set(formats)
+    written = write_figures(report, directory / "figures") if plots else {}
     figures = {name: path.relative_to(directory).as_posix() for name, path in written.items()}
-    written["json"] = directory / "report.json"
-    written["markdown"] = directory / "report.md"
-    write_text_atomically(written["json"], report_json(report))
-    write_text_atomically(written["markdown"], report_markdown(report, figures))
-    forecasts = report.forecasts if isinstance(report, StudyReport) else None
-    written["html"] = directory / "report.html"
-    page = render_page(report_numbers(report), forecasts, drawn or {})
-    write_text_atomically(written["html"], page)
+    if "json" in formats:
+        written["json"] = directory / "report.json"
+        write_text_atomically(written["json"], report_json(report))
+    if "md" in formats:
+        written["markdown"] = directory / "report.md"
+        write_text_atomically(written["markdown"], report_markdown(report, figures))
+    if "html" in formats:
+        forecasts = report.forecasts if isinstance(report, StudyReport) else None
+        written["html"] = directory / "report.html"
+        page = render_page(report_numbers(report), forecasts, drawn or {})
+        write_text_atomically(written["html"], page)
     return written
 
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -286,19 +286,30 @@ def best(
     _exit_with(carry_out)
 
 
-@app.command(epilog="Example: `lstm-search report power`")
+@app.command(
+    epilog="Examples: `lstm-search report power --open` · `lstm-search report power --format md`"
+)
 def report(
     name: NameArgument,
     storage: StorageOption = None,
     out: OutOption = None,
+    browse: Annotated[
+        bool, typer.Option("--open", help="Show report.html in the browser.")
+    ] = False,
+    format: Annotated[  # noqa: A002  (the option's name)
+        Literal["html", "md", "json", "png"] | None,
+        typer.Option(help="Write this one only.", show_default=False),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Write a study's report again from stored forecasts, or that of a search so far."""
+    if browse and format not in (None, "html"):
+        raise typer.BadParameter(f"only html is shown in the browser. Received: --format {format}")
 
     def carry_out() -> int:
         from search.commands import report as command  # noqa: PLC0415
 
-        return command.execute(name, storage, out, as_json=json)
+        return command.execute(name, storage, out, format, browse=browse, as_json=json)
 
     _exit_with(carry_out)
 

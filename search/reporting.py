@@ -9,6 +9,7 @@ from typing import Any
 from objectives.errors import InputError
 from objectives.objective import resolved_hyperparameters
 from reports.contents import (
+    COMMAND,
     Check,
     Confirmation,
     Forecasts,
@@ -26,6 +27,7 @@ from storage.ledger import openings_of
 from storage.records import StudyRecord, TrialRecord
 
 REPORT = "report.json"
+PROGRAM = "lstm-search "
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def study_report(
         ),
         seconds=about.seconds,
         paths=about.paths,
-        facts=about.facts,
+        facts=about.facts | _again(record, stored),
         audit=about.audit,
         intervals=judge_intervals(stored),
         uncertainty=judge(stored, identity["data"]["stride"], identity["study"]["seed"]),
@@ -135,6 +137,16 @@ def _about_before(directory: Path) -> About:
             f"{path}: cannot be read ({type(error).__name__}); `lstm-search run` with the study's file "
             "writes it again, without opening the test set"
         ) from None
+
+
+def _again(record: StudyRecord, stored: StoredForecasts) -> dict[str, str]:
+    """The command that tested this winner, which does it all again; none where Python did."""
+    commands = [
+        opening.command
+        for opening in openings_of(record.attributes)
+        if (opening.trial, opening.seeds) == (stored.trial, (stored.seed,))
+    ]
+    return {COMMAND: commands[-1]} if commands and commands[-1].startswith(PROGRAM) else {}
 
 
 def winner_of(trial: TrialRecord) -> Winner:

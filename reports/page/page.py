@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.contents import Forecasts
+from reports.contents import COMMAND, Forecasts
 from reports.page.search_sections import search_sections
 from reports.page.section import Section
 from reports.page.tables import flat, named_values, openings_table, shown_units
@@ -17,7 +17,6 @@ from reports.page.tested_sections import residuals_section, tested_sections
 from reports.wording import duration, number
 
 LOSSES = ("WORSE", "NOT BETTER")  # the first words of a verdict that says so
-COMMAND = "command"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`lstm-search report`: the report made again from what is stored."""
 
+import webbrowser
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from reports.contents import StudyReport
 from reports.numbers import report_json
 from reports.verdict import verdict
 from reports.wording import looks_in_words
-from reports.writing import write_report
+from reports.writing import FORMATS, write_report
 from search.commands.opening import open_existing, results_folder
 from search.confirmed import read_confirmation
 from search.reporting import report_again
@@ -17,16 +18,36 @@ from search.study_figures import importances, study_figures
 from storage.records import find_study, record_of_study
 
 
-def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:
-    """Write a study's report again, or that of its search so far; the test set stays closed."""
+def execute(
+    name: str,
+    storage: str | None,
+    out: Path | None,
+    only: str | None,
+    *,
+    browse: bool,
+    as_json: bool,
+) -> int:
+    """Write a study's report again, or that of its search so far; the test set stays closed.
+
+    Args:
+        name: the study.
+        storage: URL of the database; None for that of the environment, or the file under `out`.
+        out: the folder of results.
+        only: the one format to write, of `reports.writing.FORMATS`; None for all.
+        browse: open report.html in the browser.
+        as_json: print report.json and nothing else.
+    """
     database = open_existing(storage, out)
     found = find_study(database, name)
     record = record_of_study(found)
     directory = results_folder(out) / name
     report = report_again(record, directory, read_confirmation(database, record))
     report = replace(report, importances=importances(found))
-    directory.mkdir(parents=True, exist_ok=True)
-    written = write_report(report, directory, study_figures(found, report.importances))
+    formats = FORMATS if only is None else (only,)
+    drawn = study_figures(found, report.importances) if "html" in formats else {}
+    written = write_report(report, directory, drawn, formats)
+    if browse:
+        webbrowser.open(written["html"].resolve().as_uri())
     if as_json:
         print(report_json(report), end="")
         return 0
@@ -36,6 +57,6 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
         console.print(looks_in_words(report.ledger))
     else:
         console.print(f"study {name} has no tested winner yet: a report of the search so far")
-    console.print(f"report  {written['markdown']}")
-    console.print(f"page    {written['html']}")
+    for what, path in written.items():
+        console.print(f"{what:<12}{path}")
     return 0

@@ -1,6 +1,7 @@
 """`lstm-search run`: the whole main job."""
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from search.result import StudyResult
 from search.running import run_study
 from search.study import Study, load_study, make_study
 
+_OPTIONS = {"path": "data", "targets": "target", "directory": "out"}  # keys called otherwise
+
 
 def execute(
     path: Path | None,
@@ -40,10 +43,12 @@ def execute(
         quiet: print the verdict only.
         as_json: print the report as JSON and nothing else.
     """
-    study = _study(path, changes, enqueue)
+    given = _given(changes, enqueue)
+    study = _study(path, given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
     with show_progress(study, quiet=quiet or as_json) as watch:
-        result = run_study(study, watch=watch, command="lstm-search run")
+        command = called(path, given, study.study.seed)
+        result = run_study(study, watch=watch, command=command)
     if as_json:
         print(report_json(result.report), end="")
     elif quiet:
@@ -53,20 +58,38 @@ def execute(
     return 0
 
 
-def _study(
-    path: Path | None, changes: Mapping[str, Mapping[str, Any]], enqueue: Sequence[str]
-) -> Study:
+def _given(
+    changes: Mapping[str, Mapping[str, Any]], enqueue: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     given = {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in changes.items()
     }
     if enqueue:
         given["study"]["enqueue"] = [_point(text) for text in enqueue]
+    return given
+
+
+def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> Study:
     if path is None and "path" in given["data"]:
         given["study"].setdefault("name", _name_of(Path(given["data"]["path"])))
         return make_study(given, "command line")
     example = Path(str(files("search.examples"))) / "nyc_jfk_2013.toml"
     return load_study(path or example, given)
+
+
+def called(path: Path | None, given: Mapping[str, Mapping[str, Any]], seed: int) -> str:
+    """The command as it was called, with its seed, and without a URL that may hold a password."""
+    words = ["lstm-search", "run", *([] if path is None else [str(path)])]
+    options = {_OPTIONS.get(k, k): v for values in given.values() for k, v in values.items()}
+    for name, value in ({"seed": seed} | options).items():
+        if name == "storage":
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            text = json.dumps(one) if isinstance(one, dict) else str(one)
+            words += [flag] if one is True else [flag, text]
+    return shlex.join(words)
 
 
 def _name_of(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The test ledger and the report command: when the test set is opened, and when it is not."""
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.commands.run import called
 from search.refitting import file_hash
 from storage.database import open_storage
 from storage.errors import StorageError
@@ -53,7 +55,9 @@ def test_an_opening_says_when_which_model_by_which_command_and_on_which_targets(
     assert opening.trial == report["best"]["trial"]
     assert opening.seeds == (about["seed"],)
     assert opening.model == file_hash(folder / "runs" / "wave" / "model.keras")
-    assert opening.command == "lstm-search run"
+    place = f"--workers 1 --out {folder / 'runs'}"
+    assert opening.command == f"lstm-search run {folder / 'wave.toml'} --seed 7 {place}"
+    assert report["facts"]["command"] == opening.command
     assert opening.when.endswith("+00:00")
     assert len(opening.targets) == 64
     assert report["ledger"]["openings"][0]["model"] == opening.model
@@ -84,6 +88,9 @@ def test_a_report_is_rendered_again_without_data_or_another_look_at_the_test_set
     (directory / "model.keras").unlink()
     for path in [directory / "report.md", *(directory / "figures").iterdir()]:
         path.unlink()
+    done = call(command, "report", "wave", "--out", copied / "runs", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert not (directory / "report.md").exists()
     done = call(command, "report", "wave", "--out", copied / "runs")
     assert done.returncode == 0, done.stderr
     assert before["verdict"] in done.stdout.replace("\n", " ")
@@ -91,6 +98,40 @@ def test_a_report_is_rendered_again_without_data_or_another_look_at_the_test_set
     assert before["verdict"] in (directory / "report.md").read_text()
     assert all((directory / "figures" / f"{name}.png").exists() for name in PICTURES)
     assert len(openings(copied)) == 1
+
+
+def test_the_page_is_shown_in_the_browser_where_asked_for(
+    copied: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = copied / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{copied}/shown"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    page = copied / "runs" / "wave" / "report.html"
+    page.unlink()
+    done = call(command, "report", "wave", "--out", copied / "runs", "--open", "--format", "html")
+    assert done.returncode == 0, done.stderr
+    assert page.exists()
+    assert (copied / "shown").read_text() == f"{page.as_uri()}\n"
+    done = call(command, "report", "wave", "--out", copied / "runs", "--open", "--format", "md")
+    assert done.returncode == 2
+    assert "only html is shown" in done.stderr
+
+
+def test_the_command_of_a_ledger_can_be_called_again_and_holds_no_password() -> None:
+    given = {
+        "data": {"path": "my data.csv", "targets": ["a", "b"]},
+        "study": {
+            "storage": "postgresql://me:secret@host/studies",
+            "share_gpu": True,
+            "enqueue": [{"units": 64}],
+        },
+        "output": {"directory": "there"},
+    }
+    words = shlex.split(called(None, given, 5))
+    assert words[:4] == ["lstm-search", "run", "--seed", "5"]
+    assert words[4:10] == ["--data", "my data.csv", "--target", "a", "--target", "b"]
+    assert words[10:] == ["--share-gpu", "--enqueue", '{"units": 64}', "--out", "there"]
 
 
 def test_figures_come_from_the_stored_forecasts(copied: Path, command: list[str]) -> None:
@@ -154,3 +195,4 @@ def test_a_search_that_goes_on_is_reported_without_test_figures(
     assert "test set" not in page
     assert (tmp_path / "runs" / "wave" / "figures" / "history.png").exists()
     assert not (tmp_path / "runs" / "wave" / "figures" / "forecasts.png").exists()
+    assert "Not tested yet" in (tmp_path / "runs" / "wave" / "report.html").read_text()
