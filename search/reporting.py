@@ -72,7 +72,7 @@ def study_report(
         ),
         seconds=about.seconds,
         paths=about.paths,
-        facts=about.facts | _again(record, stored),
+        facts={**about.facts, **_again(record, stored)},
         audit=about.audit,
         intervals=judge_intervals(stored),
         uncertainty=judge(stored, identity["data"]["stride"], identity["study"]["seed"]),
