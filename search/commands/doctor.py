@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from search.commands.opening import results_folder, url_or_default
-from search.diagnosis import Finding
-from search.doctor import diagnose
+from search.doctor.diagnose import diagnose
+from search.doctor.finding import Finding
 from search.study import STORAGE_VARIABLE
 
 _STYLES = {"fine": "green", "slow": "yellow", "missing": "cyan"}

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from objectives.messages import ForecastTask, TrialRequest
 from objectives.settings import TrainingSettings
 from objectives.trial_process import run_in_process
+from search.doctor.trial_speed import TYPICAL
 from search.preparation import prepare, share_rows
 from search.study import load_study
-from search.trial_speed import TYPICAL
 
 SEEDS = (0, 1, 2)
 AT_ONCE = 2

@@ -21,12 +21,12 @@ import pytest
 from sqlalchemy import make_url, text
 
 from objectives.trial_process import TrialFailedError
-from search.doctor import _connections, _database
-from search.machine import _gpu, _memory
-from search.memory import Memory, memory_here
-from search.software import import_for_trials
-from search.trial_findings import _steps
-from search.trial_speed import TYPICAL, TrialSpeed, measure_trial
+from search.doctor.diagnose import _connections, _database
+from search.doctor.machine import _gpu, _memory
+from search.doctor.memory import Memory, memory_here
+from search.doctor.software import import_for_trials
+from search.doctor.trial_findings import _steps
+from search.doctor.trial_speed import TYPICAL, TrialSpeed, measure_trial
 from storage.database import open_storage
 
 GIGABYTE = 10**9

@@ -10,8 +10,8 @@ import joblib
 import psutil
 
 from search.devices import GPU_DRIVERS
-from search.diagnosis import GIGABYTE, Finding
-from search.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
+from search.doctor.finding import GIGABYTE, Finding
+from search.doctor.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
 from search.study import StudySettings
 
 _SECTION = "Machine"

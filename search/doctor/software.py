@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
 from packaging.requirements import Requirement
 
-from search.diagnosis import Finding
+from search.doctor.finding import Finding
 
 _SECTION = "Software"
 _PACKAGE = "lstm-search"

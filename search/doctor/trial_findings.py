@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from objectives.settings import TrainingSettings
 from objectives.trial_process import TrialFailedError
-from search.diagnosis import Finding
+from search.doctor.finding import Finding
+from search.doctor.trial_speed import TYPICAL, TrialSpeed, measure_trial
 from search.study import StudySettings
-from search.trial_speed import TYPICAL, TrialSpeed, measure_trial
 
 _SECTION = "Trial"
 _SLOW_WINDOWS = 5_000  # a second; the machine of the README's tables makes 22,000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from search.diagnosis import GIGABYTE
+from search.doctor.finding import GIGABYTE
 
 WORKER_MEMORY = 0.7 * GIGABYTE  # a worker and its trial, whose process was seen at 631 MiB at most
 SHARED_MEMORY = 0.5 * GIGABYTE  # the command itself, and TensorFlow's code, which workers share

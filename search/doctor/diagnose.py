@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from search.diagnosis import GIGABYTE, Finding
-from search.machine import machine_findings, usual_workers
-from search.software import import_for_trials, software_findings
-from search.trial_findings import failed_trial, trial_findings
+from search.doctor.finding import GIGABYTE, Finding
+from search.doctor.machine import machine_findings, usual_workers
+from search.doctor.software import import_for_trials, software_findings
+from search.doctor.trial_findings import failed_trial, trial_findings
 from storage.address import redacted
 from storage.errors import StorageError
 from storage.maintenance import Health, examine

@@ -1,0 +1,1 @@
+"""What `lstm-search doctor` looks at: machine, software, database, disk, and a short trial."""
