@@ -97,6 +97,7 @@ def draft_metadata(
         artefacts={},
         quantiles=study.training.forecast_quantiles,
         intervals=interval_metadata(stored),
+        categories=dataset.categories,
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from objectives.reading import read_table, read_times, read_values
 from objectives.settings import DataSettings
 from reports.bundle import Metadata
-from reports.bundle.frames import check_columns, series_from_frame
+from reports.bundle.frames import check_columns, series_from_frame, with_indicators
 from reports.bundle.series import Series
 
 
@@ -45,7 +45,7 @@ def series_of(rows: FreshRows, about: Metadata) -> Series:
         objectives.errors.InputError: a cell is no number or no timestamp.
         reports.bundle.BundleError: a column is missing, or timestamps are not as in training.
     """
-    table, source = rows.table, rows.source
+    table, source = with_indicators(rows.table, about), rows.source
     check_columns(table, about, source)
     names = tuple(column.name for column in about.columns)
     picked, values = read_values(table[list(names)], DataSettings(targets=names), source)

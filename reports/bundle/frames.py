@@ -17,17 +17,34 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
     """Pick the model's columns out of a table and put its rows in order of time.
 
     Args:
-        frame: has every column of the model, in any order, and the column of timestamps if the training
-            data had one (as timestamps, ISO 8601 or the index); what else it has is left out.
+        frame: has every column of the model, in any order, or the categorical column that some of them
+            are made of, and the column of timestamps if the training data had one (as timestamps,
+            ISO 8601 or the index); what else it has is left out.
         about: the model's metadata.
         source: how messages name the table.
 
     Raises:
         BundleError: a column is missing or holds no numbers, or timestamps are not as in training.
     """
+    frame = with_indicators(frame, about)
     check_columns(frame, about, source)
     values = np.column_stack([_numbers(frame[column.name], source) for column in about.columns])
     return make_series(values, _times(frame, about, source), about, source)
+
+
+def with_indicators(frame: pd.DataFrame, about: Metadata) -> pd.DataFrame:
+    """Add the columns that the model's categorical ones become; a category it does not know is none.
+
+    A missing category is one to fill, except where a number fills: that makes it none too.
+    """
+    missing = np.nan if isinstance(about.preprocessing.fill, str) else 0.0
+    added = {}
+    for name in about.categories.keys() & set(frame.columns):
+        labels = frame[name].astype(object).where(frame[name].notna(), "").map(str).str.strip()
+        for label in about.categories[name]:
+            found = (labels == label).astype(np.float64)
+            added[f"{name}={label}"] = found.where(labels != "", missing)
+    return frame.assign(**added)
 
 
 def check_columns(frame: pd.DataFrame, about: Metadata, source: str) -> None:

@@ -6,7 +6,7 @@ number rises when the meaning of a key changes.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal
 
@@ -134,6 +134,8 @@ class Metadata:
     `labels` the classes of "probabilities"; both are empty where there is no such output. `intervals`
     is what the study measured of its forecasts' errors, None where it did not. `padding` is the value
     that fills the time steps before a sequence shorter than its batch (None: all are of one length).
+    `categories` are those of each categorical column of the data, whose "NAME=CATEGORY" columns are 1 in
+    rows of the category and else 0.
     """
 
     schema: int
@@ -156,6 +158,7 @@ class Metadata:
     labels: tuple[str, ...] = ()
     intervals: Mapping[str, Any] | None = None
     padding: float | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def output(self, name: str) -> Tensor | None:
         """The output of this name, None where the model has none."""

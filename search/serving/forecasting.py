@@ -47,14 +47,26 @@ Rows = Sequence[Mapping[str, Any]]
 def _rows(rows: Any, about: Metadata) -> Rows:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RequestError(f"rows: expected a list of objects. Received: {shown(rows)}")
-    known = {*_names(about), about.time.column}
+    known = {*_names(about), *about.categories, about.time.column}
     for at, row in enumerate(rows):
         if not row.keys() <= known:
             name = next(name for name in row if name not in known)
             raise RequestError(
                 f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(_names(about))}"
             )
-    return rows
+    return [_with_indicators(row, about) for row in rows] if about.categories else rows
+
+
+def _with_indicators(row: Mapping[str, Any], about: Metadata) -> Mapping[str, Any]:
+    """Add the numbers that a row's categories become; one that the model does not know is none."""
+    missing = None if isinstance(about.preprocessing.fill, str) else 0.0
+    added = {
+        f"{name}={label}": missing if row[name] is None else float(str(row[name]).strip() == label)
+        for name, labels in about.categories.items()
+        if name in row
+        for label in labels
+    }
+    return {**row, **added}
 
 
 def _names(about: Metadata) -> list[str]:
