@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.messages import Checkpointing, Epoch, TrialRequest
+from objectives.messages import Checkpointing, Epoch, ForecastTask, TrialRequest
 from objectives.split import target_hash, validation_hash
 
 # To be raised with every change of what is written, or of the network that a request makes.
@@ -29,11 +29,11 @@ _PACKAGES = ("lstm-search", "keras", "numpy", "tensorflow")  # another version m
 
 @dataclass(frozen=True, eq=False)
 class TrainerState:
-    """What training changes in a `WindowTrainer`.
+    """What training changes in a `GraphTrainer`.
 
     `variables` are the network's (its weights and the random states of its dropout layers), the
     optimiser's and the running means of the weights, one after the other; `generator` is the state of
-    the NumPy generator that orders the windows.
+    the NumPy generator that orders the examples.
     """
 
     variables: tuple[NDArray[Any], ...]
@@ -123,23 +123,33 @@ class CheckpointFile:
 def identity(request: TrialRequest) -> str:
     """SHA-256 in hex over all that decides how a trial trains: a checkpoint of another is of no use.
 
-    The rows count up to the end of the validation part, wherever their file is.
+    The rows of a series count up to the end of the validation part; where their file is does not.
     """
-    task, split = request.task, request.task.split
+    task = request.task
     facts = [
         _FORMAT,
         [version(package) for package in _PACKAGES],
         asdict(request.hyperparameters),
         request.seed,
         task.training.model_dump(),
-        task.targets,
-        [(fold.train.first, fold.train.end) for fold in split.folds],
-        [target_hash(fold.train, split.horizon) for fold in split.folds],
-        validation_hash(split),
     ]
+    if isinstance(task, ForecastTask):
+        split, rows = task.split, task.load_rows()[: task.split.validation.end]
+        facts += [
+            task.targets,
+            [(fold.train.first, fold.train.end) for fold in split.folds],
+            [target_hash(fold.train, split.horizon) for fold in split.folds],
+            validation_hash(split),
+        ]
+        numbers = []
+    else:
+        rows = task.load_rows()
+        facts += [task.classes, len(task.split.folds)]
+        numbers = [task.ends, task.lengths, task.labels]
+        numbers += [part for fold in task.split.folds for part in (fold.train, fold.validation)]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    rows = np.ascontiguousarray(task.load_rows()[: split.validation.end])
-    digest.update(rows.reshape(-1).data)
+    for array in (rows, *numbers):
+        digest.update(np.ascontiguousarray(array).reshape(-1).data)
     return digest.hexdigest()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from objectives.front_padding import padding_moved_last, reversed_rows, with_closed_gates
 from objectives.fused_lstm import Backward, fused_lstm
 
 # Milliseconds of a layer's forward and backward pass on one thread (48 time steps, 7 features): plain
@@ -28,27 +29,35 @@ def fastest_backward(units: int, batch: int | None) -> Backward:
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """`keras.layers.LSTM` computed by a fused kernel: the same variables, results and gradients.
 
-    Only for tanh activation, sigmoid gates and no recurrent dropout, on a CPU; `build_network` sees to
-    that. Masked sequences take the plain path. Models are saved with the plain layer, never with this.
+    Only for tanh activation, sigmoid gates and no recurrent dropout, on a CPU; `recurrent_layer` sees to
+    that. A mask must be one of padding before the rows, and the first states zero with it. Models are
+    saved with the plain layer, never with this.
     """
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Run the layer over `sequences` (batch, timesteps, features), as `keras.layers.RNN` asks."""
-        if mask is not None:
-            plain: tuple[Any, Any, list[Any]] = super().inner_loop(
-                sequences, initial_state, mask, training
-            )
-            return plain
+        del training
         inputs = tf.transpose(sequences, (1, 0, 2))  # (timesteps, batch, features)
+        present = None if mask is None else tf.transpose(mask)  # (timesteps, batch)
         if self.go_backwards:
-            inputs = tf.reverse(inputs, axis=(0,))
-        weights = [v.value for v in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)]
-        backward = fastest_backward(self.units, inputs.shape[1])
+            inputs = reversed_rows(inputs, present)
+        kernel, recurrent_kernel, bias = (
+            v.value for v in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+        )
+        if present is not None:
+            inputs, kernel = with_closed_gates(inputs, kernel, present)
         hidden, carry = fused_lstm(
-            inputs, weights, initial_state, whole=self.return_sequences, backward=backward
+            inputs,
+            (kernel, recurrent_kernel, bias),
+            initial_state,
+            whole=self.return_sequences,
+            backward=fastest_backward(self.units, inputs.shape[1]),
         )
         if not self.return_sequences:
             return hidden, hidden[None], [hidden, carry]
-        return hidden[-1], tf.transpose(hidden, (1, 0, 2)), [hidden[-1], carry]
+        last = hidden[-1]
+        if self.go_backwards and present is not None:
+            hidden = padding_moved_last(hidden, present)
+        return last, tf.transpose(hidden, (1, 0, 2)), [last, carry]

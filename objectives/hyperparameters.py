@@ -1,5 +1,6 @@
 """The hyperparameters of one trial, resolved: nothing left to choose."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,8 +41,11 @@ class Hyperparameters:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with `depth`, and `units` as one number where all layers are alike."""
-        values = asdict(self)
-        alike = len(set(self.units)) == 1
-        values["units"] = self.units[0] if alike else list(self.units)
-        values["depth"] = self.depth
-        return values
+        return with_depth(asdict(self))
+
+
+def with_depth(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as they are stored: the widths of alike layers become one number."""
+    units = values["units"]
+    stored = units[0] if len(set(units)) == 1 else list(units)
+    return {**values, "units": stored, "depth": len(units)}

@@ -7,6 +7,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.classification.messages import SequenceHyperparameters, SequenceTask
 from objectives.hyperparameters import Hyperparameters
 from objectives.settings import TrainingSettings
 from objectives.split import Split
@@ -61,11 +62,12 @@ class Checkpointing:
 class TrialRequest:
     """One trial to train; `seed` decides every random number in it.
 
-    With a `checkpoint` it goes on from the file where there is one of this very trial.
+    Task and hyperparameters are of one kind. With a `checkpoint` it goes on from the file where there is
+    one of this very trial.
     """
 
-    task: ForecastTask
-    hyperparameters: Hyperparameters
+    task: ForecastTask | SequenceTask
+    hyperparameters: Hyperparameters | SequenceHyperparameters
     seed: int
     checkpoint: Checkpointing | None = None
 
@@ -75,8 +77,9 @@ class Epoch:
     """One epoch of one trial: `number` counts from 1, `updates` are the optimiser's in this epoch.
 
     `fold` counts from 1 too; in each of them the numbers of epochs begin anew.
-    `loss` is the mean training loss without penalties; `metrics` maps "mse", "mae" and "rmse" to the
-    validation figures in training-standardised units.
+    `loss` is the mean training loss without penalties; `metrics` maps names to validation figures: of
+    forecasts "mse", "mae" and "rmse" in training-standardised units, of classes "log_loss", "accuracy",
+    "error_rate" and "balanced_error_rate".
     """
 
     number: int
@@ -153,15 +156,15 @@ class TrialOutcome:
 
 @dataclass(frozen=True)
 class RefitRequest:
-    """The winner, to be retrained on train+validation; nothing is forecast.
+    """The winner, to be retrained on train+validation; nothing is predicted.
 
     `path` is the winner's learning rate in each epoch up to its best, and the number of updates to make
     at it; `weights` are the winner's own, from training rows only. Both models are written to
-    `directory`. `members` networks are retrained, the first from `seed`, and forecast together.
+    `directory`. `members` networks are retrained, the first from `seed`, and predict together.
     """
 
-    task: ForecastTask
-    hyperparameters: Hyperparameters
+    task: ForecastTask | SequenceTask
+    hyperparameters: Hyperparameters | SequenceHyperparameters
     seed: int
     path: LearningRatePath
     weights: tuple[NDArray[np.float32], ...]
@@ -171,7 +174,7 @@ class RefitRequest:
 
 @dataclass(frozen=True)
 class RefitOutcome:
-    """How a refit went: each member saw the windows `passes` times, in `updates` updates."""
+    """How a refit went: each member saw the examples `passes` times, in `updates` updates."""
 
     passes: float
     updates: int

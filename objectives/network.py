@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.classification.messages import SequenceHyperparameters
 from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
 from objectives.scaling import Scaling
@@ -51,7 +52,7 @@ def build_network(
     hidden = seen
     for layer, units in enumerate(hyperparameters.units, start=1):
         last = layer == hyperparameters.depth
-        hidden = _recurrent_layer(hyperparameters, units, layer, last, fast)(hidden)
+        hidden = recurrent_layer(hyperparameters, units, layer, last, fast)(hidden)
         hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
     head = keras.layers.Dense(
         horizon * targets,
@@ -114,8 +115,12 @@ def _deviation(window: Any) -> Any:
     return keras.ops.sqrt(variance + _LEAST_VARIANCE)
 
 
-def _recurrent_layer(
-    hyperparameters: Hyperparameters, units: int, layer: int, last: bool, fast: bool
+def recurrent_layer(
+    hyperparameters: Hyperparameters | SequenceHyperparameters,
+    units: int,
+    layer: int,
+    last: bool,
+    fast: bool,
 ) -> keras.layers.Layer:
     """One LSTM layer, two in opposite directions where asked; the last one keeps its last step."""
     exact = hyperparameters.activation == "tanh" and hyperparameters.recurrent_dropout == 0

@@ -9,23 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.checkpoint import Checkpoint, CheckpointFile, FinishedFold
+from objectives.graph_trainer import GraphTrainer
 from objectives.messages import Epoch, LearningRatePath
 from objectives.settings import CommonTraining
-from objectives.window_trainer import WindowTrainer
 
 Weights = tuple[NDArray[np.float32], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
-    """Origins of the windows that a training learns from and of those that it is judged on, (windows,).
+class Examples:
+    """Numbers of the examples that a training learns from and of those that it is judged on, (some,).
 
-    `unit` (targets,) is what `WindowTrainer.validate` judges in; `fold` is their number, from 1.
+    Of windows the number is the origin; `fold` counts from 1.
     """
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
-    unit: NDArray[np.float64]
     fold: int = 1
 
 
@@ -47,8 +46,8 @@ class Training:
 
 
 def train(
-    trainer: WindowTrainer,
-    windows: Windows,
+    trainer: GraphTrainer,
+    examples: Examples,
     settings: CommonTraining,
     go_on: Callable[[Epoch], bool],
     checkpoints: CheckpointFile | None = None,
@@ -56,8 +55,8 @@ def train(
     """Train until `settings.epochs`, early stopping, or until `go_on` says no.
 
     Args:
-        trainer: the network and its rows; its learning rate starts at the hyperparameter's.
-        windows: what to learn from and what to be judged on.
+        trainer: the network and its data; its learning rate starts at the hyperparameter's.
+        examples: what to learn from and what to be judged on.
         settings: epochs, patience, metric and schedule. Stopping, schedule and best epoch all read the
             same validation metric, which holds no penalties.
         go_on: called after each epoch, restored ones too; False ends the training there.
@@ -66,14 +65,14 @@ def train(
     Raises:
         DivergedError: the loss or the metric is not finite.
     """
-    saved = checkpoints.read(windows.fold) if checkpoints else None
+    saved = checkpoints.read(examples.fold) if checkpoints else None
     restored = len(saved.epochs) if saved else 0
     epochs: list[Epoch] = []
     best, best_epoch = math.inf, 0
     weights: Weights = ()
     rate = Schedule(settings, trainer.first_learning_rate)
     stopped, waited = "epochs", 0.0
-    for epoch, latest in _epochs(trainer, windows, settings, rate, saved):
+    for epoch, latest in _epochs(trainer, examples, settings, rate, saved):
         epochs.append(epoch)
         value = epoch.metrics[settings.metric]
         if value < best:
@@ -95,8 +94,8 @@ def train(
 
 
 def _epochs(
-    trainer: WindowTrainer,
-    windows: Windows,
+    trainer: GraphTrainer,
+    examples: Examples,
     settings: CommonTraining,
     rate: "Schedule",
     saved: Checkpoint | FinishedFold | None,
@@ -115,36 +114,36 @@ def _epochs(
         for epoch in saved.epochs:
             yield epoch, saved.weights if epoch.number == saved.best_epoch else ()
         first += len(saved.epochs)
-    updates = trainer.updates_an_epoch(len(windows.training))
+    updates = trainer.updates_an_epoch(len(examples.training))
     for number in range(first, settings.epochs + 1):
         used = rate.current
-        loss = trainer.update(trainer.shuffled(windows.training), 0, updates, used)
+        loss = trainer.update(trainer.shuffled(examples.training), 0, updates, used)
         with trainer.averaged():
-            metrics = trainer.validate(windows.validation, windows.unit)
+            metrics = trainer.validate(examples.validation)
             weights = tuple(trainer.network.get_weights())
-        yield Epoch(number, loss, metrics, used, updates, windows.fold), weights
+        yield Epoch(number, loss, metrics, used, updates, examples.fold), weights
 
 
-def replay(trainer: WindowTrainer, origins: NDArray[np.int64], path: LearningRatePath) -> float:
-    """Make the recorded number of updates at the recorded learning rates on other windows.
+def replay(trainer: GraphTrainer, examples: NDArray[np.int64], path: LearningRatePath) -> float:
+    """Make the recorded number of updates at the recorded learning rates on other examples.
 
     The network ends with the running mean of its weights, as it was judged.
 
     Args:
         trainer: a fresh network.
-        origins: the windows to train on, usually more than those the path was recorded on.
+        examples: those to train on, usually more than those the path was recorded on.
         path: (learning rate, updates) in order.
 
     Returns:
-        How many times the windows were passed, a fraction for the last pass.
+        How many times the examples were passed, a fraction for the last pass.
     """
-    pass_length = trainer.updates_an_epoch(len(origins))
-    order, position, passes = trainer.shuffled(origins), 0, 0
+    pass_length = trainer.updates_an_epoch(len(examples))
+    order, position, passes = trainer.shuffled(examples), 0, 0
     for learning_rate, updates in path:
         left = updates
         while left:
             if position == pass_length:
-                order, position, passes = trainer.shuffled(origins), 0, passes + 1
+                order, position, passes = trainer.shuffled(examples), 0, passes + 1
             end = min(pass_length, position + left)
             trainer.update(order, position, end, learning_rate)
             left -= end - position

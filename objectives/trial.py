@@ -5,7 +5,7 @@ Importing this module imports TensorFlow; the forkserver does so once, for every
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from objectives.checkpoint import CheckpointFile, identity
+from objectives.classification.learner import SequenceLearner
+from objectives.classification.messages import SequenceHyperparameters, SequenceTask
+from objectives.forecast_learner import ForecastLearner
 from objectives.hyperparameters import Hyperparameters
+from objectives.learner import Learner
 from objectives.messages import (
     PICTURED_SECONDS,
     Compute,
@@ -30,17 +34,10 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.network import build_deployable, build_network
-from objectives.scaled_rows import scaled_rows
-from objectives.scaling import Scaling, fit_scaling
-from objectives.settings import MEDIAN
-from objectives.split import Part, validation_hash
-from objectives.training import Training, Weights, Windows, replay, train
-from objectives.window_trainer import WindowTrainer
-from objectives.windows import input_windows, target_windows
+from objectives.training import Training, Weights, replay, train
+from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
-_GLIMPSE_ROWS = 200  # of validation, as many as a picture has room for
 
 _FOLDS, _MEMBERS = 1, 2  # what further seeds are derived for
 
@@ -68,9 +65,6 @@ def gpus() -> int:
 def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOutcome:
     """Train one network for each fold and keep the last one's weights at its best epoch.
 
-    Every fold is judged in one unit, the deviation of the last fold's training rows, so that folds can
-    be averaged and the mean compared with the figures of a report.
-
     Args:
         request: what to train.
         go_on: called after each epoch, those from a checkpoint first; False ends the trial there.
@@ -78,12 +72,12 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     Raises:
         DivergedError: the loss or the metric is no longer finite.
     """
-    task = request.task
+    learner = _learner(request)
     asked = request.checkpoint
     checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
     trained: list[_TrainedFold] = []
-    for number in range(1, len(task.split.folds) + 1):
-        fold = _train_fold(request, number, go_on, checkpoints)
+    for number in range(1, len(request.task.split.folds) + 1):
+        fold = _train_fold(learner, request, number, go_on, checkpoints)
         trained.append(fold)
         if fold.training.stopped == "asked":
             break
@@ -98,7 +92,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
         stopped=last.training.stopped,
         weights=last.training.weights,
         parameters=last.parameters,
-        target_hash=validation_hash(task.split),
+        target_hash=learner.target_hash,
         seconds=seconds,
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         resumed_from=sum(fold.training.resumed_from for fold in trained),
@@ -115,6 +109,7 @@ class _TrainedFold:
 
 
 def _train_fold(
+    learner: Learner,
     request: TrialRequest,
     number: int,
     go_on: Callable[[Epoch], bool],
@@ -122,36 +117,27 @@ def _train_fold(
 ) -> _TrainedFold:
     """Train a network of its own for fold `number`; that of the last fold has the request's seed."""
     started = time.perf_counter()
-    task, folds = request.task, request.task.split.folds
-    fold = folds[number - 1]
-    scaling, rows = scaled_rows(task, request.hyperparameters.scaling, fold.train)
-    last = folds[-1].train
-    training_targets = task.load_rows()[last.first : last.end, : task.targets]
-    deviation = fit_scaling("standard", training_targets).scale
+    fold = learner.load_fold(number)
     loaded = time.perf_counter()
     # Other seeds in earlier folds, so that the mean over folds is one over seeds too.
-    seed = request.seed if fold.train is last else _derived_seed(request.seed, _FOLDS, number)
-    trainer = _trainer(task, request.hyperparameters, rows, seed)
+    last = number == len(request.task.split.folds)
+    trainer = fold.trainer(request.seed if last else _derived_seed(request.seed, _FOLDS, number))
     built = time.perf_counter()
     trainer.trace()
     traced = time.perf_counter()
-    windows = Windows(
-        training=fold.train.origins,
-        validation=fold.validation.origins,
-        unit=scaling.scale[: task.targets] / deviation,
-        fold=number,
-    )
     before = checkpoints.seconds if checkpoints else 0.0
-    trained = train(trainer, windows, task.training, go_on, checkpoints)
+    trained = train(trainer, fold.examples, request.task.training, go_on, checkpoints)
     checkpointing = checkpoints.seconds - before if checkpoints else 0.0
     compiling = trainer.compile_seconds or 0.0
     ended = time.perf_counter()
-    pictured = trained.weights and ended - started >= PICTURED_SECONDS / len(folds)
+    pictured = trained.weights and ended - started >= PICTURED_SECONDS / len(
+        request.task.split.folds
+    )
     if pictured:
         trainer.network.set_weights(trained.weights)
     return _TrainedFold(
         trained,
-        _glimpse(task, trainer, scaling, fold.validation) if pictured else None,
+        learner.glimpse(fold, trainer) if pictured else None,
         trainer.network.count_params(),
         {
             "load": loaded - started,
@@ -163,46 +149,27 @@ def _train_fold(
     )
 
 
-def _glimpse(
-    task: ForecastTask, trainer: WindowTrainer, scaling: Scaling, validation: Part
-) -> Glimpse:
-    """Forecast what validation ends with, by windows that share no targets."""
-    horizon = task.split.horizon
-    apart = -(-horizon // task.split.stride)
-    windows = max(1, _GLIMPSE_ROWS // horizon)
-    origins = validation.origins[::-apart][:windows][::-1]
-    scaled = trainer.forecast(origins)
-    if quantiles := task.training.forecast_quantiles:
-        scaled = scaled[..., quantiles.index(MEDIAN)]
-    return Glimpse(
-        rows=origins[:, None] + np.arange(horizon),
-        truth=target_windows(task.load_rows(), origins, horizon, 1)[..., 0].astype(np.float64),
-        forecast=scaling.invert(scaled)[..., 0],
-    )
-
-
 def _derived_seed(seed: int, purpose: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, purpose, number)).generate_state(1)[0])
 
 
 def refit(request: RefitRequest) -> RefitOutcome:
     """Replay the winner's training on train+validation, and save the models before and after it."""
-    task, hyperparameters = request.task, request.hyperparameters
-    before, rows = scaled_rows(task, hyperparameters.scaling, task.split.train)
-    train_only = _trainer(task, hyperparameters, rows, request.seed)
-    train_only.network.set_weights(request.weights)
-    _save(request, [request.weights], before, "model_train_only.keras")
+    learner = _learner(request)
+    before = learner.load_fold(len(request.task.split.folds)).scaling
+    _save(
+        learner.deployable([request.weights], before), request.directory, "model_train_only.keras"
+    )
     started = time.perf_counter()
-    more = task.split.train_and_validation()
-    after, rows = scaled_rows(task, hyperparameters.scaling, more)
+    everything = learner.load_everything()
     members: list[Weights] = []
     for number in range(1, request.members + 1):
         seed = request.seed if number == 1 else _derived_seed(request.seed, _MEMBERS, number)
-        trainer = _trainer(task, hyperparameters, rows, seed)
-        passes = replay(trainer, more.origins, request.path)
+        trainer = everything.trainer(seed)
+        passes = replay(trainer, everything.examples.training, request.path)
         members.append(tuple(trainer.network.get_weights()))
     seconds = time.perf_counter() - started
-    _save(request, members, after, "model.keras")
+    _save(learner.deployable(members, everything.scaling), request.directory, "model.keras")
     updates = sum(updates for _, updates in request.path)
     return RefitOutcome(passes, updates, seconds)
 
@@ -224,39 +191,17 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
     return ForecastOutcome(joined["forecast"], joined.get("quantiles"))
 
 
-def _trainer(
-    task: ForecastTask,
-    hyperparameters: Hyperparameters,
-    rows: NDArray[np.float32],
-    seed: int,
-) -> WindowTrainer:
-    keras.utils.set_random_seed(seed % 2**32)
-    network = build_network(
-        hyperparameters,
-        rows.shape[1],
-        task.targets,
-        task.split.horizon,
-        task.training.forecast_quantiles,
-        fast=_on_cpu(),
-    )
-    return WindowTrainer(network, rows, hyperparameters, task.training, seed)
+def _learner(request: TrialRequest | RefitRequest) -> Learner:
+    task, hyperparameters = request.task, request.hyperparameters
+    if isinstance(task, ForecastTask) and isinstance(hyperparameters, Hyperparameters):
+        return ForecastLearner(task, hyperparameters)
+    if isinstance(task, SequenceTask) and isinstance(hyperparameters, SequenceHyperparameters):
+        return SequenceLearner(task, hyperparameters)
+    raise TypeError(f"a {type(task).__name__} got {type(hyperparameters).__name__}")
 
 
-def _on_cpu() -> bool:
-    return not tf.config.get_visible_devices("GPU")
-
-
-def _save(request: RefitRequest, members: Sequence[Weights], scaling: Scaling, name: str) -> Path:
+def _save(model: keras.Model, directory: Path, name: str) -> None:
     """Write a deployable model under a temporary name, then give it its own."""
-    model = build_deployable(
-        request.hyperparameters,
-        members,
-        scaling,
-        request.task.targets,
-        request.task.split.horizon,
-        request.task.training.forecast_quantiles,
-    )
-    path = request.directory / name
-    unfinished = path.with_name(f"unfinished_{name}")
+    unfinished = directory / f"unfinished_{name}"
     model.save(unfinished)
-    return unfinished.replace(path)
+    unfinished.replace(directory / name)

@@ -18,6 +18,7 @@ from typing import Any, overload
 
 import psutil
 
+from objectives.classification.messages import ProbabilitiesOutcome, ProbabilitiesRequest
 from objectives.export.messages import (
     ComparisonOutcome,
     ComparisonRequest,
@@ -36,8 +37,10 @@ from objectives.messages import (
     TrialRequest,
 )
 
-Request = TrialRequest | RefitRequest | ForecastRequest | ConversionRequest | ComparisonRequest
-Outcome = TrialOutcome | RefitOutcome | ForecastOutcome | ConversionOutcome | ComparisonOutcome
+Prediction = ForecastRequest | ProbabilitiesRequest
+Request = TrialRequest | RefitRequest | Prediction | ConversionRequest | ComparisonRequest
+Predicted = ForecastOutcome | ProbabilitiesOutcome
+Outcome = TrialOutcome | RefitOutcome | Predicted | ConversionOutcome | ComparisonOutcome
 _PRELOADED = "objectives.trial"
 _ONE_THREAD = Compute()
 _LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
@@ -90,6 +93,10 @@ def run_in_process(
 def run_in_process(
     request: ForecastRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
 ) -> ForecastOutcome: ...
+@overload
+def run_in_process(
+    request: ProbabilitiesRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+) -> ProbabilitiesOutcome: ...
 def run_in_process(
     request: Request,
     go_on: Callable[[Epoch], bool],
@@ -98,7 +105,7 @@ def run_in_process(
     """Carry out a request in a process of its own and wait for what comes of it.
 
     Args:
-        request: a trial to train, a winner to refit, or a model to forecast with, convert or compare.
+        request: a trial to train, a winner to refit, or a model to predict with, convert or compare.
         go_on: called in this process after each epoch of a trial; False ends it there. What it raises
             ends the process and is raised again.
         compute: what the process may use.
@@ -229,6 +236,10 @@ def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
         from objectives.export.comparison import compare  # noqa: PLC0415
 
         return compare(request)
+    if isinstance(request, ProbabilitiesRequest):
+        from objectives.classification.predicting import probabilities  # noqa: PLC0415
+
+        return probabilities(request)
     from objectives import trial  # noqa: PLC0415
 
     if isinstance(request, RefitRequest):

@@ -1,13 +1,18 @@
 """What goes between a worker and a trial process that classifies; free of TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.sequences import SequenceSplit
 from objectives.classification.settings import SequenceTraining
+from objectives.hyperparameters import with_depth
+
+# What a saved model takes for no row: far from any measurement, and the same number in float32.
+PADDING = -1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +21,6 @@ class SequenceTask:
 
     `rows` is a .npy file of float64 (rows, features), memory-mapped; `ends`, `lengths` and `labels`
     (sequences,) int64 are those of `Sequences`; labels count from 0 to `classes` - 1.
-    `class_weights` "balanced" weighs each class by the inverse of its share in training;
-    `label_smoothing` is the share of a label that is spread over all classes.
     """
 
     rows: Path
@@ -27,8 +30,6 @@ class SequenceTask:
     classes: int
     split: SequenceSplit
     training: SequenceTraining
-    class_weights: str = "none"
-    label_smoothing: float = 0.0
 
     def load_rows(self) -> NDArray[np.float64]:
         """Map the rows (rows, features) into memory, read-only."""
@@ -48,6 +49,8 @@ class SequenceHyperparameters:
     "standard", "min-max" or "none".
     """
 
+    activation: ClassVar[str] = "tanh"
+
     timesteps: int
     units: tuple[int, ...]
     dropout: float
@@ -60,3 +63,33 @@ class SequenceHyperparameters:
     skip: str
     noise: float
     scaling: str
+
+    @property
+    def depth(self) -> int:
+        """Number of LSTM layers."""
+        return len(self.units)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with `depth`, and `units` as one number where all layers are alike."""
+        return with_depth(asdict(self))
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilitiesRequest:
+    """A saved model to classify with.
+
+    `model` is the .keras file, `rows` a .npy file as that of a task; `ends` and `lengths` (sequences,)
+    say where the sequences lie in it.
+    """
+
+    model: Path
+    rows: Path
+    ends: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilitiesOutcome:
+    """What a saved model says of sequences: (sequences, classes), each row adding up to 1."""
+
+    probabilities: NDArray[np.float64]

@@ -106,12 +106,39 @@ def test_bidirectional_layers_are_the_plain_ones(return_sequences):
     assert_same(fused, plain)
 
 
-def test_masked_steps_are_passed_over_as_by_the_plain_layer():
-    plain, fused = stacks(16, 1)
-    mask = np.arange(TIMESTEPS) < np.array([[2], [5], [TIMESTEPS]])
-    expected, found = (layers[0](batch_of(3), mask=mask).numpy() for layers in (plain, fused))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert np.abs(expected - plain[0](batch_of(3)).numpy()).max() > 0.01  # the mask matters
+@pytest.mark.parametrize("units", [5, 64])
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_padding_before_the_rows_is_passed_over_as_by_the_plain_layer(
+    units, return_sequences, both_ways
+):
+    def build(kind):
+        layer = kind(units, return_sequences=return_sequences)
+        layer = keras.layers.Bidirectional(layer) if both_ways else layer
+        layer.build((None, TIMESTEPS, FEATURES))
+        return layer
+
+    plain, fused = build(keras.layers.LSTM), build(FastLSTM)
+    fused.set_weights(plain.get_weights())
+    present = np.arange(TIMESTEPS) >= TIMESTEPS - np.array([[2], [5], [TIMESTEPS]])
+
+    def found(layer, inputs):
+        inputs = tf.constant(inputs)
+        variables = [v.value for v in layer.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, mask=tf.constant(present))
+            if return_sequences:  # what stands on padding is nobody's
+                outputs *= tf.cast(present, tf.float32)[:, :, None]
+            loss = tf.reduce_sum(tf.sin(outputs))
+        return [v.numpy() for v in (outputs, *tape.gradient(loss, [inputs, *variables]))]
+
+    ours = found(fused, batch_of(3))
+    assert_same(ours, found(plain, batch_of(3)))
+    assert not ours[1][~present].any()  # no gradient reaches the padding
+    other = np.where(present[:, :, None], batch_of(3), 7).astype(np.float32)
+    for our, same in zip(ours, found(fused, other), strict=True):
+        np.testing.assert_array_equal(our, same)  # whatever the padding holds
 
 
 def test_in_a_graph_with_an_unknown_batch_size_it_is_the_same():

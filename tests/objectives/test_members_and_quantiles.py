@@ -48,7 +48,7 @@ def test_several_members_are_one_model_that_gives_their_mean(
 
     def note(trainer) -> None:
         adopt(trainer)
-        trained.append(trainer.forecast(task.split.test.origins))
+        trained.append(trainer.outputs(task.split.test.origins))
 
     monkeypatch.setattr(WindowTrainer, "adopt_average", note)
     outcome = refit(request_of(task, wanted, tmp_path, members=3))

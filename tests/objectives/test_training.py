@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from keras.utils import set_random_seed
 
-from objectives import window_trainer
+from objectives import graph_trainer
 from objectives.messages import DivergedError
 from objectives.network import build_network
 from objectives.settings import TrainingSettings
-from objectives.training import Schedule, Windows, replay, train
+from objectives.training import Examples, Schedule, replay, train
 from objectives.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
@@ -50,7 +50,7 @@ def go_on(_) -> bool:
 
 
 def run(trainer, settings, go_on=go_on):
-    return train(trainer, Windows(TRAIN, VALIDATION, ONE), settings, go_on)
+    return train(trainer, Examples(TRAIN, VALIDATION), settings, go_on)
 
 
 def truth_at(rows, origins):
@@ -75,35 +75,36 @@ def all_equal(ours, theirs) -> bool:
 def test_forecasts_are_the_networks_on_the_windows_before_the_origins(make_trainer, rows):
     trainer = make_trainer(output="level")
     expected = trainer.network(input_windows(rows, VALIDATION, 8), training=False)
-    np.testing.assert_allclose(trainer.forecast(VALIDATION), expected, atol=1e-6)
+    np.testing.assert_allclose(trainer.outputs(VALIDATION), expected, atol=1e-6)
 
 
 def test_validation_figures_are_numpys_on_the_forecasts(make_trainer, rows):
     trainer = make_trainer(output="level")
     for unit in (1.0, 2.5):
-        error = unit * (trainer.forecast(VALIDATION) - truth_at(rows, VALIDATION))
+        error = unit * (trainer.outputs(VALIDATION) - truth_at(rows, VALIDATION))
         expected = {
             "mse": np.mean(error**2),
             "mae": np.mean(np.abs(error)),
             "rmse": np.mean(error**2) ** 0.5,
         }
-        assert trainer.validate(VALIDATION, unit * ONE) == pytest.approx(expected, rel=1e-5)
+        trainer.unit = unit * ONE
+        assert trainer.validate(VALIDATION) == pytest.approx(expected, rel=1e-5)
 
 
 def test_chunks_change_neither_forecasts_nor_figures(make_trainer, monkeypatch):
     trainer = make_trainer(output="level")
-    forecast, figures = trainer.forecast(VALIDATION), trainer.validate(VALIDATION, ONE)
+    forecast, figures = trainer.outputs(VALIDATION), trainer.validate(VALIDATION)
     for windows in (0, 1, 7, 39):  # at least one window, even if it alone is too large
-        monkeypatch.setattr(window_trainer, "_EVALUATION_CELLS", windows * 8 * 2)
-        np.testing.assert_allclose(trainer.forecast(VALIDATION), forecast, atol=1e-6)
-        assert trainer.validate(VALIDATION, ONE) == pytest.approx(figures, rel=1e-6)
+        monkeypatch.setattr(graph_trainer, "_EVALUATION_CELLS", windows * 8 * 2)
+        np.testing.assert_allclose(trainer.outputs(VALIDATION), forecast, atol=1e-6)
+        assert trainer.validate(VALIDATION) == pytest.approx(figures, rel=1e-6)
 
 
 def test_the_validation_metric_holds_no_penalty(make_trainer, rows):
     trainer = make_trainer(l2=100.0)
     trained = run(trainer, settings_of(epochs=1))
     with trainer.averaged():
-        error = trainer.forecast(VALIDATION) - truth_at(rows, VALIDATION)
+        error = trainer.outputs(VALIDATION) - truth_at(rows, VALIDATION)
     assert float(sum(trainer.network.losses)) > 10  # what must not be in the metric
     assert trained.epochs[0].metrics["mse"] == pytest.approx(np.mean(error**2), rel=1e-5)
     assert trained.epochs[0].loss < 10
@@ -135,7 +136,7 @@ def test_the_training_loss_is_the_mean_over_all_windows_in_their_batches(
 ):
     # The last batch has 6 windows; each window must weigh the same.
     trainer = make_trainer(settings=settings_of(loss=loss), output="level")
-    error = trainer.forecast(TRAIN) - truth_at(rows, TRAIN)
+    error = trainer.outputs(TRAIN) - truth_at(rows, TRAIN)
     assert trainer.update(TRAIN, 0, 3, STILL) == pytest.approx(by_hand(error).mean(), rel=1e-5)
     last = error[64:70]
     assert trainer.update(TRAIN, 2, 3, STILL) == pytest.approx(by_hand(last).mean(), rel=1e-5)
@@ -240,7 +241,7 @@ def test_the_weights_kept_are_the_best_epochs(make_trainer):
     assert 1 < trained.best_epoch < 12  # otherwise this says nothing
     assert not all_equal(trained.weights, trainer.network.get_weights())
     trainer.network.set_weights(trained.weights)
-    assert trainer.validate(VALIDATION, ONE)["mse"] == pytest.approx(min(values), rel=1e-6)
+    assert trainer.validate(VALIDATION)["mse"] == pytest.approx(min(values), rel=1e-6)
 
 
 @pytest.mark.parametrize("metric", ["mse", "mae"])
@@ -401,7 +402,7 @@ def test_a_validation_error_that_is_not_finite_is_told_as_divergence(make_traine
     trainer = make_trainer()
     trainer.network.set_weights([np.nan * weight for weight in trainer.network.get_weights()])
     with pytest.raises(DivergedError, match="validation error became nan"):
-        trainer.validate(VALIDATION, ONE)
+        trainer.validate(VALIDATION)
 
 
 def test_a_replay_that_explodes_is_told_as_divergence(make_trainer):

@@ -220,7 +220,7 @@ def test_the_refit_makes_the_winners_updates_on_train_and_validation(won, refitt
     updates = sum(updates for _, updates in request.path)
     assert outcome.updates == updates == int(by_hand._optimizer.iterations)
     assert outcome.passes == passes == updates / -(-len(more.origins) // 32)
-    expected = scaling.invert(by_hand.forecast(task.split.test.origins))
+    expected = scaling.invert(by_hand.outputs(task.split.test.origins))
     np.testing.assert_allclose(outcome.test, expected, rtol=1e-5)  # float32 at a level of 50
 
 

@@ -1,0 +1,99 @@
+"""The network that classifies sequences, and the model that is deployed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.classification.messages import PADDING, SequenceHyperparameters
+from objectives.network import recurrent_layer
+from objectives.scaling import Scaling
+
+Weights = Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a network must fit: `features` of a row, `classes`, and whether sequences are `padded`."""
+
+    features: int
+    classes: int
+    padded: bool
+
+
+def build_network(
+    hyperparameters: SequenceHyperparameters, layout: Layout, *, fast: bool
+) -> keras.Model:
+    """Build the network that maps scaled sequences to logits (batch, classes).
+
+    The input is (batch, timesteps, features); where sequences are padded there is a second one, (batch,
+    timesteps) of bool, False on the padding before a sequence's first row, which changes nothing. Two
+    classes have one logit, that of the second; the first's is 0, so that softmax is a sigmoid. The
+    linear skip path starts at zero. `fast` allows the CPU's ways to compute an LSTM where they are
+    exact; weights fit either.
+    """
+    window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
+    inputs, seen, mask = window, window, {}
+    if hyperparameters.noise:
+        seen = keras.layers.GaussianNoise(hyperparameters.noise, name="noise")(seen)
+    if layout.padded:
+        present = keras.Input((hyperparameters.timesteps,), dtype="bool", name="present")
+        inputs, mask = [window, present], {"mask": present}
+        seen = _zero_padding(seen, present)
+    hidden = seen
+    for layer, units in enumerate(hyperparameters.units, start=1):
+        last = layer == hyperparameters.depth
+        recurrent = recurrent_layer(hyperparameters, units, layer, last, fast)
+        hidden = recurrent(hidden, **mask)
+        hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
+    outputs = 1 if layout.classes == 2 else layout.classes
+    logits = keras.layers.Dense(outputs, name="head")(hidden)
+    if hyperparameters.skip == "linear":
+        skip = keras.layers.EinsumDense(
+            "btf,tfo->bo", output_shape=(outputs,), kernel_initializer="zeros", name="skip"
+        )
+        logits = keras.layers.Add(name="with_skip")([logits, skip(seen)])
+    if layout.classes == 2:
+        logits = keras.layers.ZeroPadding1D((1, 0), name="both")(logits[:, :, None])[:, :, 0]
+    return keras.Model(inputs, logits, name="network")
+
+
+def build_deployable(
+    hyperparameters: SequenceHyperparameters,
+    members: Sequence[Weights],
+    scaling: Scaling,
+    layout: Layout,
+) -> keras.Model:
+    """Build a model of plain Keras layers from raw sequences to probabilities, scaling inside.
+
+    `members` are weights of `build_network` in order, one or several, whose probabilities are averaged.
+    The input `window` is (batch, timesteps, features) in the data's units, a sequence's last rows; where
+    sequences are padded, every value of a row before the first one is `PADDING`. The output
+    `probabilities` is (batch, classes).
+    """
+    still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0, noise=0.0)
+    window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
+    seen, others = window, []
+    if layout.padded:
+        # keras.layers.Masking would tell the LSTM layers alone; the skip path must know as well.
+        present = keras.ops.any(keras.ops.not_equal(window, PADDING), axis=-1)
+        seen, others = _zero_padding(window, present), [present]
+    centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(seen)
+    scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
+    found: list[Any] = []
+    for number, weights in enumerate(members, start=1):
+        network = build_network(still, layout, fast=False)
+        network.set_weights(weights)
+        network.name = f"network_{number}" if len(members) > 1 else "network"
+        logits = network([scaled, *others] if others else scaled)
+        found.append(keras.layers.Softmax(name=f"softmax_{number}")(logits))
+    mean = found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
+    return keras.Model(window, {"probabilities": mean}, name="classifier")
+
+
+def _zero_padding(values: Any, present: Any) -> Any:
+    """Values (batch, timesteps, features) with zeros where `present` (batch, timesteps) is False."""
+    return values * keras.ops.cast(keras.ops.expand_dims(present, -1), values.dtype)

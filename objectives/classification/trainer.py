@@ -1,0 +1,132 @@
+"""A network that learns to classify sequences, gathered by number from one array of rows."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from objectives.classification.messages import SequenceHyperparameters
+from objectives.classification.settings import SequenceTraining
+from objectives.graph_trainer import GraphTrainer, as_tensor
+from objectives.messages import DivergedError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Scaled rows (rows, features) float32, and where the sequences in them end.
+
+    `ends`, `lengths` and `labels` (sequences,) int64 are those of `Sequences`; the training loss of a
+    sequence is multiplied by its class's entry of `class_weights` (classes,).
+    """
+
+    rows: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    class_weights: NDArray[np.float64]
+
+
+class SequenceTrainer(GraphTrainer):
+    """A network together with the sequences it learns from; an example is a sequence's number.
+
+    Args:
+        network: maps scaled sequences to logits (batch, classes), as `build_network` makes it.
+        sequences: what examples are gathered from.
+        hyperparameters: `timesteps`, `batch_size`, `learning_rate` and `optimizer` are read.
+        settings: smoothing of labels, clipping and averaging.
+        seed: of the order of sequences.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        sequences: LabelledRows,
+        hyperparameters: SequenceHyperparameters,
+        settings: SequenceTraining,
+        seed: int,
+    ) -> None:
+        features = sequences.rows.shape[1]
+        super().__init__(network, features, hyperparameters, settings, seed)
+        self._rows = as_tensor(sequences.rows)
+        self._ends, self._lengths, self._labels = (
+            tf.constant(numbers)
+            for numbers in (sequences.ends, sequences.lengths, sequences.labels)
+        )
+        self._class_weights = tf.constant(sequences.class_weights.astype(np.float32))
+        self._classes = len(sequences.class_weights)
+        self._timesteps = hyperparameters.timesteps
+        self._padded = len(network.inputs) > 1
+        self._smoothing = settings.label_smoothing
+        indices = [tf.TensorSpec([None], tf.int64)]
+        self._measure = tf.function(self._sum_losses, indices, autograph=False)
+
+    def trace(self) -> None:
+        """Build the graphs now; see `GraphTrainer`."""
+        super().trace()
+        self._measure(tf.zeros([0], tf.int64))
+
+    def validate(self, examples: NDArray[np.int64]) -> dict[str, float]:
+        """Log loss, accuracy, and the shares of errors over all sequences and as a mean over classes.
+
+        Neither class weights nor smoothing of labels is in them; classes without sequences do not count.
+
+        Raises:
+            DivergedError: the log loss is not finite.
+        """
+        loss, found, right = (part.numpy() for part in self._measure(tf.constant(examples)))
+        log_loss = float(loss) / len(examples)
+        if not math.isfinite(log_loss):
+            raise DivergedError(f"the validation log loss became {log_loss}")
+        accuracy = float(right.sum()) / len(examples)
+        recalls = right[found > 0] / found[found > 0]
+        return {
+            "log_loss": log_loss,
+            "accuracy": accuracy,
+            "error_rate": 1.0 - accuracy,
+            "balanced_error_rate": 1.0 - float(recalls.mean()),
+        }
+
+    def _inputs(self, examples: Any) -> Any:
+        """The last rows of each sequence, zeros before the first, and where there are rows."""
+        offsets = tf.range(-self._timesteps, 0, dtype=tf.int64)
+        numbers = tf.gather(self._ends, examples)[:, None] + offsets  # (batch, timesteps)
+        if not self._padded:
+            return tf.gather(self._rows, numbers)  # (batch, timesteps, features)
+        present = offsets >= -tf.gather(self._lengths, examples)[:, None]
+        return [tf.gather(self._rows, tf.where(present, numbers, 0)), present]
+
+    def _losses(self, examples: Any) -> Any:
+        labels = tf.gather(self._labels, examples)
+        logits = self.network(self._inputs(examples), training=True)
+        wanted = tf.one_hot(labels, self._classes) * (1.0 - self._smoothing)
+        losses = tf.nn.softmax_cross_entropy_with_logits(
+            wanted + self._smoothing / self._classes, logits
+        )
+        return losses * tf.gather(self._class_weights, labels)
+
+    def _sum_losses(self, examples: Any) -> tuple[Any, Any, Any]:
+        """Sum of the log losses, and each class's sequences and how many of them are recognised."""
+
+        def step(start: Any, loss: Any, found: Any, right: Any) -> tuple[Any, ...]:
+            part = examples[start : start + self._chunk]
+            labels = tf.gather(self._labels, part)
+            logits = self.network(self._inputs(part), training=False)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            hits = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float64)
+            truth = tf.one_hot(labels, self._classes, dtype=tf.float64)
+            return (
+                start + self._chunk,
+                loss + tf.cast(tf.reduce_sum(losses), tf.float64),
+                found + tf.reduce_sum(truth, axis=0),
+                right + tf.reduce_sum(truth * hits[:, None], axis=0),
+            )
+
+        none = tf.zeros([self._classes], tf.float64)
+        count = tf.shape(examples)[0]
+        start = (tf.constant(0), tf.constant(0.0, tf.float64), none, none)
+        _, loss, found, right = tf.while_loop(lambda start, *_: start < count, step, start)
+        return loss, found, right

@@ -1,0 +1,77 @@
+"""What a trainer of classes minimises, and what it reports."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, log_loss
+
+from objectives import graph_trainer
+from objectives.classification.learner import SequenceLearner
+from objectives.messages import DivergedError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+STILL = 1e-30  # a learning rate that moves no float32 weight
+
+
+@pytest.fixture
+def make_trainer(make_sequence_task, sequence_hyperparameters):
+    def make(changes=None, **task):
+        learner = SequenceLearner(
+            make_sequence_task(**task), sequence_hyperparameters(**(changes or {}))
+        )
+        fold = learner.load_fold(1)
+        return learner.task, fold.examples, fold.trainer(3)
+
+    return make
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("padded", [False, True])
+def test_figures_are_those_of_the_logits(make_trainer, monkeypatch, classes, padded):
+    monkeypatch.setattr(graph_trainer, "_EVALUATION_CELLS", 1)  # one sequence at a time
+    task, examples, trainer = make_trainer({"l2": 0.1}, classes=classes, padded=padded)
+    numbers = examples.validation[2:]  # classes of unequal shares
+    found, labels = softmax(trainer.outputs(numbers)), task.labels[numbers]
+    metrics = trainer.validate(numbers)
+    assert metrics["log_loss"] == pytest.approx(log_loss(labels, found), rel=1e-5)
+    assert metrics["accuracy"] == pytest.approx(np.mean(found.argmax(axis=1) == labels))
+    assert metrics["error_rate"] == pytest.approx(1 - metrics["accuracy"])
+    balanced = balanced_accuracy_score(labels, found.argmax(axis=1))
+    assert metrics["balanced_error_rate"] == pytest.approx(1 - balanced)
+
+
+def test_the_training_loss_is_cross_entropy_with_smoothing_and_class_weights(make_trainer):
+    task, examples, trainer = make_trainer(
+        classes=3, padded=True, class_weights="balanced", label_smoothing=0.3
+    )
+    plain = make_trainer(classes=3, padded=True)[2]
+    numbers = examples.training
+    found, labels = softmax(trainer.outputs(numbers)), task.labels[numbers]
+    wanted = 0.7 * np.eye(3)[labels] + 0.1
+    weights = len(labels) / (3 * np.bincount(labels))
+    expected = (-(wanted * np.log(found)).sum(axis=1) * weights[labels]).mean()
+    assert trainer.update(numbers, 0, 3, STILL) == pytest.approx(expected, rel=1e-4)
+    assert plain.update(numbers, 0, 3, STILL) == pytest.approx(log_loss(labels, found), rel=1e-4)
+
+
+def test_overlapping_sequences_count_their_rows_once_in_the_scaling(
+    make_sequence_task, sequence_hyperparameters
+):
+    task = make_sequence_task()
+    task.lengths[:35] = np.minimum(task.ends[:35], 12)  # each reaches into the one before
+    for number, rows in ((1, slice(35 * 9, 70 * 9)), (2, slice(0, 35 * 9))):
+        learner = SequenceLearner(task, sequence_hyperparameters())
+        scaling = learner.load_fold(number).scaling
+        np.testing.assert_allclose(scaling.center, task.load_rows()[rows].mean(axis=0))
+
+
+def test_a_log_loss_that_is_not_finite_is_told_as_divergence(make_trainer):
+    _, examples, trainer = make_trainer()
+    trainer.network.set_weights([np.nan * weight for weight in trainer.network.get_weights()])
+    with pytest.raises(DivergedError, match="log loss became nan"):
+        trainer.validate(examples.validation)
