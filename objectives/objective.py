@@ -114,14 +114,14 @@ class Objective:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.
             reason = self.stop()
             error = InterruptedTrialError(reason) if reason else failure
-            history = _history(epochs, self.task.training.metric)
+            curves = history(epochs, self.task.training.metric)
             again = isinstance(error, LostTrialError | InterruptedTrialError)
-            self.note(trial, {"failure": str(error), **history})
+            self.note(trial, {"failure": str(error), **curves})
             self.describe(trial, replace(so_far(), failure=str(error), again=again))
             if checkpoint and not again:
                 remove_checkpoint(checkpoint.path)
             raise error from None
-        self.note(trial, _history(epochs, self.task.training.metric) | _facts(outcome))
+        self.note(trial, history(epochs, self.task.training.metric) | _facts(outcome))
         if not pruned:
             self.keep(trial, outcome)
         self.describe(trial, replace(so_far(), outcome=outcome, pruned=pruned))
@@ -163,7 +163,7 @@ def resolved_hyperparameters(attributes: Any) -> Hyperparameters:
     return Hyperparameters(units=widths, **values)
 
 
-def _history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
+def history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
     """What every trial stores, however it ended: of its last fold, and each fold's best value."""
     if not epochs:
         return {}

@@ -444,6 +444,33 @@ def audit(
     _exit_with(carry_out)
 
 
+@app.command(
+    epilog="Examples: `lstm-search reproduce power --trial 3` · "
+    "`lstm-search reproduce power --trial 3 --run 1`"
+)
+def reproduce(
+    name: NameArgument,
+    trial: Annotated[int, typer.Option(help="Number of the trial.", min=0)],
+    run: Annotated[
+        int | None,
+        typer.Option(help="Of its runs with fresh seeds the first, second …", min=1),
+    ] = None,
+    data: DataOption = None,
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a trial again and compare its curves; code 1 if they differ for no known reason."""
+
+    def carry_out() -> int:
+        from search.commands import reproduce as command  # noqa: PLC0415
+
+        sought = command.Sought(name, trial, run)
+        return command.execute(sought, data, storage, out, as_json=json)
+
+    _exit_with(carry_out)
+
+
 @app.command(epilog="Example: `lstm-search models power`")
 def models(
     name: Annotated[str | None, typer.Argument(help="Study; else all.")] = None,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from objectives.messages import (
     Compute,
+    Epoch,
     ForecastOutcome,
     ForecastRequest,
     ForecastTask,
@@ -33,6 +34,11 @@ from storage.records import TrialRecord
 
 MODEL, TRAIN_ONLY_MODEL = "model.keras", "model_train_only.keras"
 _SAVED = "refit.json"
+
+
+def _always(epoch: object) -> bool:
+    del epoch
+    return True
 
 
 @dataclass(frozen=True)
@@ -123,13 +129,15 @@ def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> W
     return weights
 
 
-def in_worker(request: TrialRequest | RefitRequest | ForecastRequest, compute: Compute) -> Any:
-    """Let a worker's warm forkserver start the process: this one stays free of TensorFlow."""
+def in_worker(
+    request: TrialRequest | RefitRequest | ForecastRequest,
+    compute: Compute,
+    go_on: Callable[[Epoch], bool] = _always,
+) -> Any:
+    """Let a worker's warm forkserver start the process: this one stays free of TensorFlow.
+
+    `go_on` is called there, after each epoch of a trial.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for processes that this one still starts
     executor = get_reusable_executor(timeout=None, reuse=True)
-    return executor.submit(run_in_process, request, _always, compute).result()
-
-
-def _always(epoch: object) -> bool:
-    del epoch
-    return True
+    return executor.submit(run_in_process, request, go_on, compute).result()

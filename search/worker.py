@@ -27,6 +27,7 @@ from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
 from search.budget import has_enough, shared_settings
 from search.confirmed import CONFIRMS, SEED
+from search.environment import ENVIRONMENT, environment
 from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import Study
@@ -115,7 +116,8 @@ def work(order: WorkOrder, number: int) -> None:
 
     def run(trial: optuna.Trial) -> float:
         begun.append(trial._trial_id)
-        trial.set_user_attr("worker", list(worker))
+        facts = {"worker": list(worker), ENVIRONMENT: environment(order.compute[number])}
+        storage.set_trial_user_attrs(trial._trial_id, facts)
         try:
             return objective(trial)
         except InterruptedTrialError:

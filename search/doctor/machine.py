@@ -4,6 +4,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -96,7 +97,23 @@ def _memory(memory: Memory, wanted: int) -> Finding:
     )
 
 
-def _processor() -> Finding:
+@dataclass(frozen=True)
+class Processor:
+    """A processor's model, and which wide instructions it has; None where that is not listed."""
+
+    name: str
+    vectors: tuple[str, ...] | None
+
+    @property
+    def text(self) -> str:
+        """Both in words."""
+        if self.vectors is None:
+            return f"{self.name}: its instructions are not listed here"
+        return f"{self.name} with {' and '.join(self.vectors) or 'neither AVX2 nor AVX-512'}"
+
+
+def processor_here() -> Processor:
+    """This machine's processor."""
     try:
         listing = _PROCESSOR.read_text()
     except OSError:
@@ -105,19 +122,23 @@ def _processor() -> Finding:
     model = re.search(r"^model name\s*:\s*(.*)$", listing, re.MULTILINE)
     name = model[1] if model else platform.processor() or platform.machine()
     if flags is None:
-        return Finding(
-            _SECTION, "processor", "fine", f"{name}: its instructions are not listed here"
-        )
+        return Processor(name, None)
     known = set(flags[1].split())
-    wide = [shown for flag, shown in _VECTORS.items() if flag in known]
-    poor = "AVX2" not in wide
+    return Processor(name, tuple(shown for flag, shown in _VECTORS.items() if flag in known))
+
+
+def _processor() -> Finding:
+    found = processor_here()
+    if found.vectors is None:
+        return Finding(_SECTION, "processor", "fine", found.text)
+    poor = "AVX2" not in found.vectors
     return Finding(
         _SECTION,
         "processor",
         "slow" if poor else "fine",
-        f"{name} with {' and '.join(wide) or 'neither AVX2 nor AVX-512'}",
+        found.text,
         "steps are slower without AVX2; a virtual machine may be hiding it" if poor else "",
-        figures={"avx2": "AVX2" in wide, "avx512": "AVX-512" in wide},
+        figures={"avx2": not poor, "avx512": "AVX-512" in found.vectors},
     )
 
 

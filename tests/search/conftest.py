@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 STUDY = """
 [data]
@@ -108,6 +109,26 @@ def finished(
     )
     assert done.returncode == 0, done.stderr
     return folder, done
+
+
+@pytest.fixture(scope="session")
+def confirmed(
+    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path], command: list[str]
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A study of four trials, three of which are confirmed over two seeds: its folder and its output."""
+    folder = tmp_path_factory.mktemp("confirmed")
+    path = write_study(folder, trials=4, epochs=2, pruner="none", seeds=2)
+    arguments = [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[None]:
+    """The processes that train and forecast for this one; the tests of a module share them."""
+    yield
+    get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from joblib.externals.loky import get_reusable_executor
 
 from objectives.metrics import yardstick
 from objectives.scaling import fit_scaling
@@ -23,17 +21,12 @@ from search.stored_forecasts import load_forecasts
 from storage.ledger import openings_of
 from tests.runs import Finished, stored
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 TRAIN_SCALING = "the model before the refit is scaled by training rows alone"
 REFIT_SCALING = "the refitted model is scaled by training and validation rows alone"
 LEDGER = "the model tested is in the ledger"
 FUTURE = "rows to come do not change a forecast"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def workers() -> Iterator[None]:
-    """The processes that forecast, which all audits of this module share."""
-    yield
-    get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
 
 
 @pytest.fixture
