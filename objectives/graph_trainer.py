@@ -71,6 +71,7 @@ class GraphTrainer(ABC):
         self.first_learning_rate = hyperparameters.learning_rate
         self._optimizer = _optimizer(hyperparameters, settings)
         self._optimizer.build(network.trainable_variables)
+        self._first_state = [variable.numpy() for variable in self._optimizer.variables]
         self._generator = np.random.default_rng(seed)
         self._decay = settings.weight_average
         self._averages = [tf.Variable(v.value) for v in network.trainable_variables]
@@ -108,6 +109,17 @@ class GraphTrainer(ABC):
         none = tf.constant(0)
         nothing = tf.constant(0.0, tf.float64)
         self._run(tf.zeros([self._batch_size], tf.int64), none, none, none, nothing)
+
+    def restart(self, network: keras.Model, seed: int) -> None:
+        """Be as a new trainer of `network` would, one that has been built alike; the graphs stay."""
+        for variable, fresh in zip(self.network.variables, network.variables, strict=True):
+            variable.assign(fresh.value)
+        for variable, first in zip(self._optimizer.variables, self._first_state, strict=True):
+            variable.assign(first)
+        for average, variable in zip(self._averages, self.network.trainable_variables, strict=True):
+            average.assign(variable.value)
+        self._generator = np.random.default_rng(seed)
+        self.compile_seconds = 0.0
 
     def updates_an_epoch(self, count: int) -> int:
         """How many updates pass `count` examples once; the last may see a smaller batch."""
@@ -240,7 +252,7 @@ class GraphTrainer(ABC):
             average.assign_add((1.0 - decay) * (variable.value - average))
 
 
-def as_tensor(rows: NDArray[np.float32]) -> Any:
+def as_tensor(rows: NDArray[np.floating]) -> Any:
     """The rows as a tensor, without a copy where TensorFlow can use them in place."""
     if rows.ctypes.data % _ALIGNMENT or not rows.flags.writeable or not rows.flags.c_contiguous:
         return tf.constant(rows)

@@ -15,7 +15,10 @@ from objectives.training import Examples, Weights
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """Data as a network sees them: the examples, how they are scaled, and a trainer for each seed."""
+    """Data as a network sees them: the examples, how they are scaled, and a trainer for each seed.
+
+    A trainer is used no more once another has been asked for: they may share graphs.
+    """
 
     examples: Examples
     scaling: Scaling

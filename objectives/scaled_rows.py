@@ -27,20 +27,14 @@ def scaled_rows(task: ForecastTask, kind: str, fitted: Part) -> tuple[Scaling, N
     """
     values = task.load_rows()
     scaling = fit_scaling(kind, values[fitted.first : fitted.end])
-    return scaling, shared_rows(scaled_file(task.rows, kind, fitted), scaling, values)
-
-
-def shared_rows(scaled: Path, scaling: Scaling, values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scaled rows `values`, mapped from the file `scaled`, which is written if need be.
-
-    Where the folder cannot be written to, every trial scales for itself.
-    """
-    with suppress(OSError):
-        if not scaled.exists():
-            _write(scaled, scaling, values)
-        mapped: NDArray[np.float32] = np.load(scaled, mmap_mode="c", allow_pickle=False)
-        return mapped
-    return scaling.apply(values)
+    path = scaled_file(task.rows, kind, fitted)
+    with suppress(
+        OSError
+    ):  # a folder that cannot be written to; then every trial scales for itself
+        if not path.exists():
+            _write(path, scaling, values)
+        return scaling, np.load(path, mmap_mode="c", allow_pickle=False)
+    return scaling, scaling.apply(values)
 
 
 def scaled_file(rows: Path, kind: str, fitted: Part) -> Path:

@@ -1,8 +1,7 @@
 """Classification, as a trial process learns it."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -14,7 +13,6 @@ from objectives.classification.split import split_hash
 from objectives.classification.trainer import LabelledRows, SequenceTrainer
 from objectives.graph_trainer import GraphTrainer
 from objectives.learner import Loaded, on_cpu
-from objectives.scaled_rows import shared_rows
 from objectives.scaling import Scaling, fit_scaling
 from objectives.training import Examples, Weights
 
@@ -25,6 +23,7 @@ class SequenceLearner:
 
     task: SequenceTask
     hyperparameters: SequenceHyperparameters
+    _made: list[SequenceTrainer] = field(default_factory=list, init=False)
 
     @property
     def target_hash(self) -> str:
@@ -49,33 +48,36 @@ class SequenceLearner:
         """Nothing: there is no picture of classes yet."""
 
     def _loaded(self, examples: Examples) -> Loaded:
-        scaling, rows = self._scaled(examples.training)
-        return Loaded(examples, scaling, lambda seed: self._trainer(rows, examples.training, seed))
+        scaling = self._scaling(examples.training)
+        return Loaded(
+            examples, scaling, lambda seed: self._trainer(scaling, examples.training, seed)
+        )
 
-    def _scaled(self, training: NDArray[np.int64]) -> tuple[Scaling, NDArray[np.float32]]:
-        """All rows, scaled by those of the training sequences, which count once where they overlap."""
-        task, kind = self.task, self.hyperparameters.scaling
-        values = task.load_rows()
+    def _scaling(self, training: NDArray[np.int64]) -> Scaling:
+        """Fitted on the rows of the training sequences, which count once where they overlap."""
+        task, values = self.task, self.task.load_rows()
         seen = np.zeros(len(values) + 1, np.int64)
         np.add.at(seen, task.ends[training] - task.lengths[training], 1)
         np.add.at(seen, task.ends[training], -1)
-        scaling = fit_scaling(kind, values[np.cumsum(seen[:-1]) > 0])
-        whose = hashlib.sha256(training.astype("<i8").tobytes()).hexdigest()[:16]
-        path = task.rows.with_name(f"{task.rows.stem}_{kind}_{whose}.npy")
-        return scaling, shared_rows(path, scaling, values)
+        return fit_scaling(self.hyperparameters.scaling, values[np.cumsum(seen[:-1]) > 0])
 
-    def _trainer(
-        self, rows: NDArray[np.float32], training: NDArray[np.int64], seed: int
-    ) -> SequenceTrainer:
-        task = self.task
-        keras.utils.set_random_seed(seed % 2**32)
-        network = build_network(self.hyperparameters, self._layout, fast=on_cpu())
-        weights = np.ones(task.classes)
+    def _trainer(self, scaling: Scaling, training: NDArray[np.int64], seed: int) -> SequenceTrainer:
+        """A trainer as new; the second and later ones are the first, so that graphs are built once."""
+        task, weights = self.task, np.ones(self.task.classes)
         if task.training.class_weights == "balanced":
             counts = np.bincount(task.labels[training], minlength=task.classes)
             weights = len(training) / (task.classes * np.maximum(counts, 1))
-        sequences = LabelledRows(rows, task.ends, task.lengths, task.labels, weights)
-        return SequenceTrainer(network, sequences, self.hyperparameters, task.training, seed)
+        keras.utils.set_random_seed(seed % 2**32)
+        network = build_network(self.hyperparameters, self._layout, fast=on_cpu())
+        if self._made:
+            self._made[0].restart(network, seed)
+        else:
+            rows = np.load(task.rows, mmap_mode="c", allow_pickle=False)
+            sequences = LabelledRows(rows, task.ends, task.lengths, task.labels, task.classes)
+            made = SequenceTrainer(network, sequences, self.hyperparameters, task.training, seed)
+            self._made.append(made)
+        self._made[0].see(scaling, weights)
+        return self._made[0]
 
     @property
     def _layout(self) -> Layout:

@@ -13,25 +13,27 @@ from objectives.classification.messages import SequenceHyperparameters
 from objectives.classification.settings import SequenceTraining
 from objectives.graph_trainer import GraphTrainer, as_tensor
 from objectives.messages import DivergedError
+from objectives.scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Scaled rows (rows, features) float32, and where the sequences in them end.
+    """Rows (rows, features) float64 in the data's units, and where the sequences in them end.
 
-    `ends`, `lengths` and `labels` (sequences,) int64 are those of `Sequences`; the training loss of a
-    sequence is multiplied by its class's entry of `class_weights` (classes,).
+    `ends`, `lengths` and `labels` (sequences,) int64 are those of `Sequences`; `classes` counts them.
     """
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.float64]
     ends: NDArray[np.int64]
     lengths: NDArray[np.int64]
     labels: NDArray[np.int64]
-    class_weights: NDArray[np.float64]
+    classes: int
 
 
 class SequenceTrainer(GraphTrainer):
     """A network together with the sequences it learns from; an example is a sequence's number.
+
+    Rows are scaled as they are gathered, so that one file serves every fold and trial.
 
     Args:
         network: maps scaled sequences to logits (batch, classes), as `build_network` makes it.
@@ -56,8 +58,10 @@ class SequenceTrainer(GraphTrainer):
             tf.constant(numbers)
             for numbers in (sequences.ends, sequences.lengths, sequences.labels)
         )
-        self._class_weights = tf.constant(sequences.class_weights.astype(np.float32))
-        self._classes = len(sequences.class_weights)
+        self._classes = sequences.classes
+        self._class_weights = tf.Variable(tf.ones([sequences.classes]))
+        self._center = tf.Variable(tf.zeros([features], tf.float64))
+        self._scale = tf.Variable(tf.ones([features], tf.float64))
         self._timesteps = hyperparameters.timesteps
         self._padded = len(network.inputs) > 1
         self._smoothing = settings.label_smoothing
@@ -68,6 +72,12 @@ class SequenceTrainer(GraphTrainer):
         """Build the graphs now; see `GraphTrainer`."""
         super().trace()
         self._measure(tf.zeros([0], tf.int64))
+
+    def see(self, scaling: Scaling, class_weights: NDArray[np.float64]) -> None:
+        """Scale rows so from now on, and multiply training losses by their class's weight (classes,)."""
+        self._center.assign(scaling.center)
+        self._scale.assign(scaling.scale)
+        self._class_weights.assign(class_weights.astype(np.float32))
 
     def validate(self, examples: NDArray[np.int64]) -> dict[str, float]:
         """Log loss, accuracy, and the shares of errors over all sequences and as a mean over classes.
@@ -91,13 +101,17 @@ class SequenceTrainer(GraphTrainer):
         }
 
     def _inputs(self, examples: Any) -> Any:
-        """The last rows of each sequence, zeros before the first, and where there are rows."""
+        """The last rows of each sequence and, with padding, where there are rows."""
         offsets = tf.range(-self._timesteps, 0, dtype=tf.int64)
         numbers = tf.gather(self._ends, examples)[:, None] + offsets  # (batch, timesteps)
         if not self._padded:
-            return tf.gather(self._rows, numbers)  # (batch, timesteps, features)
+            return self._scaled(numbers)
         present = offsets >= -tf.gather(self._lengths, examples)[:, None]
-        return [tf.gather(self._rows, tf.where(present, numbers, 0)), present]
+        return [self._scaled(tf.where(present, numbers, 0)), present]
+
+    def _scaled(self, numbers: Any) -> Any:
+        rows = tf.gather(self._rows, numbers)  # (batch, timesteps, features)
+        return tf.cast((rows - self._center) / self._scale, tf.float32)
 
     def _losses(self, examples: Any) -> Any:
         labels = tf.gather(self._labels, examples)
