@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -145,6 +146,18 @@ def recorded_path(attributes: Any) -> tuple[tuple[float, int], ...]:
     return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
 
 
+def mean_path(attributes: Any) -> LearningRatePath:
+    """As many epochs as the folds' best ones come to in the mean, for folds that take turns.
+
+    The learning rates are the last fold's; beyond its end its last one stays.
+    """
+    bests = attributes.get("fold_best_epochs", [attributes["best_epoch"]])
+    rates = attributes["curves"]["learning_rate"]
+    epochs = max(1, round(fmean(bests)))
+    rates = [*rates[:epochs], *[rates[-1]] * (epochs - len(rates))]
+    return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
+
+
 def replayed_path(
     path: LearningRatePath, final: FinalSettings, windows: int, batch_size: int
 ) -> LearningRatePath:
@@ -175,9 +188,12 @@ def history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
         **{name: [_short(epoch.metrics[name]) for epoch in last] for name in best.metrics},
         "learning_rate": [epoch.learning_rate for epoch in last],
     }
-    values = {"fold_values": [epoch.metrics[metric] for epoch in bests]} if best.fold > 1 else {}
+    by_fold = {
+        "fold_values": [epoch.metrics[metric] for epoch in bests],
+        "fold_best_epochs": [epoch.number for epoch in bests],
+    }
     return {
-        **values,
+        **(by_fold if best.fold > 1 else {}),
         "epochs": len(epochs),
         "best_epoch": best.number,
         "updates_per_epoch": best.updates,

@@ -11,6 +11,7 @@ from objectives.classification.messages import PADDING, ProbabilitiesRequest
 from objectives.classification.predicting import padded_windows, probabilities
 from objectives.classification.split import split_hash
 from objectives.messages import Checkpointing, RefitRequest, TrialRequest
+from objectives.objective import mean_path
 from objectives.training import replay
 from objectives.trial_process import run_in_process
 
@@ -172,3 +173,17 @@ def test_windows_are_the_last_rows_and_padding_before_the_first():
     found = padded_windows(rows, np.array([2, 6]), np.array([2, 4]), 3)
     expected = [[[PADDING, PADDING], [0, 1], [2, 3]], [[6, 7], [8, 9], [10, 11]]]
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("bests", "rates"),
+    [([1, 2, 3], (0.1, 0.1)), ([2, 3, 4], (0.1, 0.1, 0.05)), ([9], (0.1, 0.1, 0.05, 0.05, 0.05))],
+)
+def test_a_refit_takes_as_many_epochs_as_the_folds_took_in_the_mean(bests, rates):
+    attributes = {
+        "fold_best_epochs": [*bests, 1] if bests == [9] else bests,
+        "best_epoch": 3,
+        "updates_per_epoch": 7,
+        "curves": {"learning_rate": [0.1, 0.1, 0.05]},
+    }
+    assert mean_path(attributes) == tuple((rate, 7) for rate in rates)
