@@ -140,3 +140,10 @@ def test_a_small_p_with_zero_in_the_interval_is_chance(report_of, certain):
 )
 def test_p_values_in_words(p, words):
     assert p_in_words(p) == words
+
+
+def test_the_adjusted_p_value_decides_and_not_the_plain_one(report, certain):
+    difference = certain(report, ridge=0.03).uncertainty.differences["ridge"]
+    assert outcome(difference) != UNCLEAR
+    assert difference.p < 0.05
+    assert outcome(replace(difference, adjusted_p=0.06)) == UNCLEAR

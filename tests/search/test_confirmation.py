@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.candidates import choose_candidates, distance
-from search.confirmation import fresh_seed
-from search.confirmed import confirmation_from
-from storage.database import open_storage
+from search.confirmation import choose_winner, confirm, fresh_seed
+from search.confirmed import confirmation_from, ended_runs
+from search.study import Study, make_study
+from storage.database import Database, open_storage
 from storage.errors import StorageError
 from storage.ledger import openings_of
-from storage.records import StudyRecord, TrialRecord, has_study, list_studies
+from storage.records import StudyRecord, TrialRecord, find_study, has_study, list_studies
 from tests.runs import PATIENCE, Finished, Start, outcomes, stored, training_trial, tree, wait_for
 
 RUNS = "wave/confirmation"
@@ -97,21 +99,96 @@ def test_the_mean_over_fresh_seeds_decides(scores, winner) -> None:
     assert confirmation.candidates[0].trial == 0
 
 
+def test_a_run_that_was_lost_counts_by_its_retry() -> None:
+    lost = trial(0, None, state="failed", confirms=0, run=0)
+    again = trial(1, 0.2, confirms=0, run=0, retry_of=0)
+    waiting = trial(2, None, state="waiting", confirms=0, run=1, retry_of=3)
+    failed = trial(3, None, state="failed", confirms=0, run=1)
+    runs = StudyRecord(RUNS, True, {}, (lost, again, waiting, failed))
+    assert ended_runs(runs) == {(0, 0): again}
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> tuple[Database, Study, optuna.Study]:
+    """A database with a search of three trials, of which nothing is confirmed."""
+    study = make_study(
+        {
+            "data": {"targets": ["x"]},
+            "space": {"timesteps": 8, "units": [8, 16, 32, 64], "dropout": 0.0, "depth": 1,
+                      "batch_size": 32, "learning_rate": 1e-3},
+            "study": {"name": "wave"},
+            "confirm": {"candidates": 2, "seeds": 3},
+            "output": {"directory": str(tmp_path)},
+        },
+        "test",
+    )  # fmt: skip
+    storage = open_storage(f"sqlite:///{tmp_path / 'studies.db'}")
+    found = optuna.create_study(study_name="wave", storage=storage)
+    found.set_user_attr("confirm", study.confirm.model_dump())
+    for units, value in ((8, 0.3), (16, 0.1), (32, 0.2)):
+        add_trial(study, found, units, value)
+    return storage, study, found
+
+
+def add_trial(study: Study, found: optuna.Study, units: int, value: float) -> None:
+    distribution = study.space.distributions()["units"]
+    found.add_trial(
+        optuna.trial.create_trial(
+            params={"units": units},
+            distributions={"units": distribution},
+            value=value,
+            user_attrs={"seed": units},
+        )
+    )
+
+
+def carry_out(study: Study, runs: optuna.Study) -> None:
+    """End every queued run, with a value that its seed and its point decide."""
+    while any(not t.state.is_finished() for t in runs.get_trials(deepcopy=False)):
+        run = runs.ask()
+        value = {0: 0.5, 1: 0.1, 2: 0.2}[run.user_attrs["run"]]
+        runs.tell(run, value * (1 if run.user_attrs["confirms"] == 1 else 2))
+
+
+def test_runs_are_queued_once_and_those_of_earlier_candidates_count_on(searched) -> None:
+    storage, study, found = searched
+    confirm(storage, study, found, carry_out)
+    runs = find_study(storage, RUNS)
+    marks = [(t.user_attrs["confirms"], t.user_attrs["run"]) for t in runs.get_trials()]
+    assert sorted(marks) == [(trial, run) for trial in (1, 2) for run in range(3)]
+    assert len({t.user_attrs["seed"] for t in runs.get_trials()} | {16, 32}) == 8
+    add_trial(study, found, 64, 0.05)
+    study = study.model_copy(update={"confirm": study.confirm.model_copy(update={"seeds": 4})})
+    found.set_user_attr("confirm", study.confirm.model_dump())
+    queued = []
+    confirm(storage, study, found, lambda _, runs: queued.extend(runs.get_trials()[6:]))
+    new = [(t.user_attrs["confirms"], t.user_attrs["run"]) for t in queued]
+    assert sorted(new) == [(1, 3), (2, 3), (3, 0), (3, 1), (3, 2), (3, 3)]
+
+
+def test_the_winner_is_replayed_from_its_median_run_under_its_own_number(searched) -> None:
+    storage, study, found = searched
+    confirm(storage, study, found, carry_out)
+    chosen = choose_winner(storage, found)
+    assert chosen is not None
+    assert (chosen.trial.number, chosen.trial.value) == (1, 0.2)
+    run = chosen.study.get_trials()[chosen.run]
+    assert (run.user_attrs["confirms"], run.user_attrs["run"], run.value) == (1, 2, 0.2)
+    assert chosen.trial.attributes["seed"] == run.user_attrs["seed"]
+
+
+def test_without_confirmation_the_searchs_best_wins(searched) -> None:
+    storage, study, found = searched
+    found.set_user_attr("confirm", {"candidates": 3, "seeds": 0})
+    confirm(storage, study, found, carry_out)
+    chosen = choose_winner(storage, found)
+    assert chosen is not None
+    assert (chosen.trial.number, chosen.run, chosen.study) == (1, 1, found)
+
+
 def test_fresh_seeds_are_neither_the_searchs_nor_each_others() -> None:
     seeds = {fresh_seed(trial_seed, run) for trial_seed in (1, 2) for run in range(3)}
     assert len(seeds | {1, 2}) == 8
-
-
-@pytest.fixture(scope="module")
-def confirmed(
-    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path], command: list[str]
-) -> Finished:
-    folder = tmp_path_factory.mktemp("confirmed")
-    path = write_study(folder, trials=4, epochs=2, pruner="none", seeds=2)
-    arguments = [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return folder, done
 
 
 def test_the_winner_by_mean_is_refitted_from_its_median_run(confirmed: Finished) -> None:
