@@ -76,6 +76,9 @@ def confirm(
         confirming = _confirming(study, len(_first_tries(runs)))
         share_settings(runs, confirming)
         runs.set_user_attr(LOCATION, study.artifacts)
+        if found.metric_names is not None:
+            with experimental():
+                runs.set_metric_names(found.metric_names)
     if any(not trial.state.is_finished() for trial in runs.get_trials(deepcopy=False)):
         make_directory(confirming.directory)
         carry_out(confirming, runs)

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.baselines import Ridge, fit_ridge, persistence, refit_ridge, seasonal_naive
-from objectives.metrics import yardstick
-from objectives.split import Part
+from objectives.metrics import standardised_scores, yardstick
+from objectives.split import Fold, Part
 from objectives.windows import target_windows
 from search.preparation import Preparation
+
+_MOST_MULTIPLICATIONS = 1e11  # for a ridge regression beside a search: a few seconds
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,45 @@ def naive_forecasts(preparation: Preparation, timesteps: int) -> NaiveForecasts:
             for name, forecast in on_validation.items()
         },
     )
+
+
+def naive_scores(preparation: Preparation, timesteps: int, metric: str) -> dict[str, float]:
+    """What the naive forecasts would be worth as trials: on the same targets, in the same unit.
+
+    Ridge sees windows of `timesteps` rows; it is left out where fitting it would keep a search waiting.
+    The test set plays no part.
+
+    Returns:
+        "persistence", "seasonal_naive" and "ridge" → "mse", "mae" or "rmse", the mean over the folds.
+    """
+    folds = [_fold_scores(preparation, fold, timesteps, metric) for fold in preparation.split.folds]
+    return {name: fmean(scores[name] for scores in folds) for name in folds[-1]}
+
+
+def _fold_scores(
+    preparation: Preparation, fold: Fold, timesteps: int, metric: str
+) -> dict[str, float]:
+    values, split = preparation.dataset.values, preparation.split
+    targets, origins = len(preparation.dataset.targets), fold.validation.origins
+    rows = values[split.train.first : split.train.end, :targets]
+    measure = yardstick(rows, preparation.season)
+    truth = target_windows(values, origins, split.horizon, targets).astype(np.float64)
+    found = {
+        "persistence": persistence(values, origins, split.horizon, targets),
+        "seasonal_naive": seasonal_naive(
+            values, origins, split.horizon, targets, preparation.season
+        ),
+    }
+    windows = len(split.train.origins)  # those of the largest fold, so that all folds are alike
+    if windows * (timesteps * values.shape[1]) ** 2 <= _MOST_MULTIPLICATIONS:
+        shape = (timesteps, split.horizon, targets)
+        found["ridge"] = fit_ridge(values, fold.train.origins, origins, shape).forecast(
+            values, origins
+        )
+    return {
+        name: standardised_scores(truth, forecast, measure)[0][metric]
+        for name, forecast in found.items()
+    }
 
 
 def _forecasts(

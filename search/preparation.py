@@ -1,5 +1,6 @@
 """From a study file and a table to what every trial shares, checked before anything is trained."""
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,18 @@ class Preparation:
     split: Split
     season: int
     target_hash: str
+
+    @property
+    def target_values(self) -> str:
+        """SHA-256 in hex of the targets' values that trials are judged on and measured in.
+
+        Studies of one hash and one `target_hash` have comparable scores, whatever other columns they see.
+        """
+        first, end = self.split.train.first, self.split.validation.end
+        values = self.dataset.values[first:end, : len(self.dataset.targets)]
+        digest = hashlib.sha256(" ".join(self.dataset.targets).encode())
+        digest.update(np.ascontiguousarray(values, "<f8").tobytes())
+        return digest.hexdigest()
 
     def dates(self, part: Part) -> str:
         """The first and last timestamp of a part's targets, or its rows where there are none."""

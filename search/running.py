@@ -28,6 +28,7 @@ from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
 from search.study import Study
 from search.study_figures import importances, study_figures
+from search.study_note import StudyNote
 from search.weights import load_weights
 from search.worker import heartbeat
 from storage.artifacts import open_artifacts
@@ -65,11 +66,17 @@ def run_study(
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
     task = share_rows(preparation, study)
+    note = StudyNote(storage, found, study, preparation)
+
+    def look(progress: Progress) -> None:
+        watch(progress)
+        note.watch(progress)
+
     try:
         compute = plan_compute(study.study)
 
         def carry_out(study: Study, found: optuna.Study) -> None:
-            search(study, found, task, preparation.target_hash, compute, watch)
+            search(study, found, task, preparation.target_hash, compute, look)
 
         carry_out(study, found)
         confirm(storage, study, found, carry_out)
@@ -96,6 +103,7 @@ def run_study(
         report, importances=importances(found), confirmation=confirmation, audit=checks
     )
     write_report(report, study.directory, study_figures(found, report.importances))
+    note.finish(report)
     return StudyResult(report, study.directory)
 
 

@@ -1,16 +1,16 @@
-"""Notes of studies and trials, in Markdown, as optuna-dashboard keeps and shows them.
+"""Notes of studies and trials, and figures of studies, as optuna-dashboard keeps and shows them.
 
 Its own functions read every note of a study for each that they write, and importing them takes as
 long as a short trial.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from storage.database import Database
 
 MOST_CHARACTERS = 2045  # of one attribute; longer notes lie in several
-_STUDY_PARTS = 4
 
 
 def write_trial_note(storage: Database, study_id: int, trial_id: int, text: str) -> None:
@@ -29,7 +29,7 @@ def write_study_note(storage: Database, study_id: int, text: str, mark: str) -> 
     Args:
         storage: the database.
         study_id: of the study.
-        text: the note; it is cut off after about eight thousand characters.
+        text: the note.
         mark: a part of `text` by which the note is known to be ours.
 
     Returns:
@@ -41,12 +41,24 @@ def write_study_note(storage: Database, study_id: int, text: str, mark: str) -> 
         return False
     if before != text:
         version = int(attributes.get("dashboard:note_ver", 0)) + 1
-        parts = {
-            f"dashboard:note_str:{part}": text[part * MOST_CHARACTERS :][:MOST_CHARACTERS]
-            for part in range(_STUDY_PARTS)
-        }
+        parts = _in_parts("dashboard:note_str:", text, attributes)
         storage.set_study_system_attrs(study_id, {"dashboard:note_ver": version, **parts})
     return True
+
+
+def write_figure(storage: Database, study_id: int, name: str, figure: Mapping[str, Any]) -> None:
+    """Keep a figure of a study, or replace the one of this name.
+
+    Args:
+        storage: the database.
+        study_id: of the study.
+        name: letters, digits and hyphens; the dashboard shows it over the figure.
+        figure: plotly.js's "data" and "layout".
+    """
+    attributes = storage.get_study_system_attrs(study_id)
+    text = json.dumps(figure, separators=(",", ":"))
+    parts = _in_parts(f"dashboard:plot_data:{name}:", text, attributes)
+    storage.set_study_system_attrs(study_id, parts)
 
 
 def study_note(attributes: Mapping[str, Any]) -> str:
@@ -66,6 +78,16 @@ def moved_notes(attributes: Mapping[str, Any], ids: Mapping[int, int]) -> dict[s
             if (new := ids.get(int(owner[0]))) is not None:
                 moved[key.replace(_trial_prefix(int(owner[0])), _trial_prefix(new), 1)] = value
     return moved
+
+
+def _in_parts(prefix: str, text: str, before: Mapping[str, Any]) -> dict[str, str]:
+    """A text as attributes, and nothing in the place of those that a longer one had."""
+    starts = range(0, len(text), MOST_CHARACTERS)
+    parts = {
+        f"{prefix}{part}": text[start : start + MOST_CHARACTERS]
+        for part, start in enumerate(starts)
+    }
+    return {key: "" for key in before if key.startswith(prefix)} | parts
 
 
 def _trial_prefix(trial_id: int) -> str:
