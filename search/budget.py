@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.slots import replaced, slots_left
 from search.study import Study, StudySettings
 from storage.known_trials import newest_trials
+from storage.records import StudyRecord
 
 SETTINGS = "settings"  # the study's attribute that holds them
 _SHARED = ("trials", "timeout", "until", "no_improvement", "grace_period", "checkpoint_seconds")
@@ -53,6 +54,13 @@ def seconds_searched(trials: Sequence[FrozenTrial]) -> float:
         for trial in trials
         if trial.number not in lost
     )
+
+
+def seconds_of_search(record: StudyRecord) -> float:
+    """As `seconds_searched`, of what has been read of a study."""
+    lost = {trial.attributes.get("retry_of") for trial in record.trials}
+    kept = (trial for trial in record.trials if trial.number not in lost)
+    return seconds_covered((trial.started, trial.ended) for trial in kept)
 
 
 def seconds_covered(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:

@@ -41,6 +41,7 @@ DataOption = Annotated[
     typer.Option(help="Where the study's data are now; else where they were.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -257,14 +258,17 @@ def show(
     storage: StorageOption = None,
     out: OutOption = None,
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    csv: CsvOption = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw history and best curves in the terminal.")
+    ] = False,
 ) -> None:
     """Show the trials of a study: state, value, parameters, epochs, duration, reason of failure."""
 
     def carry_out() -> int:
         from search.commands import show as command  # noqa: PLC0415
 
-        return command.execute(name, storage, out, as_json=json, as_csv=csv)
+        return command.execute(name, storage, out, as_json=json, as_csv=csv, plot=plot)
 
     _exit_with(carry_out)
 
@@ -328,6 +332,36 @@ def dashboard(
         from search.commands import dashboard as command  # noqa: PLC0415
 
         return command.execute(name, storage, out, port, browse=browse)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search watch power --storage postgresql://host/studies`")
+def watch(name: NameArgument, storage: StorageOption = None, out: OutOption = None) -> None:
+    """Follow a study that runs elsewhere, until it needs no more trials."""
+
+    def carry_out() -> int:
+        from search.commands import watch as command  # noqa: PLC0415
+
+        return command.execute(name, storage, out)
+
+    _exit_with(carry_out)
+
+
+@app.command(epilog="Example: `lstm-search compare power power_folds`")
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Studies, two or more.")],
+    storage: StorageOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+    csv: CsvOption = False,
+) -> None:
+    """Show studies side by side, ranked where their targets are the same."""
+
+    def carry_out() -> int:
+        from search.commands import compare as command  # noqa: PLC0415
+
+        return command.execute(names, storage, out, as_json=json, as_csv=csv)
 
     _exit_with(carry_out)
 

@@ -17,7 +17,7 @@ from objectives.split import Part, target_hash
 from objectives.windows import target_windows
 from reports.contents import Refit, StudyReport
 from reports.files import write_text_atomically
-from search.budget import seconds_covered
+from search.budget import seconds_of_search
 from search.intervals import interval_metadata
 from search.naive import naive_forecasts
 from search.preparation import Preparation
@@ -104,7 +104,7 @@ def make_report(
         metric=study.training.metric,
         refit=Refit(refit_rule(study.final), refitted.passes, refitted.updates, refitted.seconds),
         seconds={
-            "search": _seconds_searched(record),
+            "search": seconds_of_search(record),
             "refit": refitted.seconds,
             "total": time.perf_counter() - started,
         },
@@ -113,12 +113,6 @@ def make_report(
         | _coverage(study, stored),
     )
     return study_report(record, about, stored)
-
-
-def _seconds_searched(record: StudyRecord) -> float:
-    lost = {trial.attributes.get("retry_of") for trial in record.trials}
-    kept = (trial for trial in record.trials if trial.number not in lost)
-    return seconds_covered((trial.started, trial.ended) for trial in kept)
 
 
 def _truth(preparation: Preparation, part: Part) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ class Preparation:
     def target_values(self) -> str:
         """SHA-256 in hex of the targets' values that trials are judged on and measured in.
 
-        Studies of one hash and one `target_hash` have comparable scores, whatever other columns they see.
+        Studies of one hash and one `target_hash` have comparable scores, whatever else they see.
         """
         first, end = self.split.train.first, self.split.validation.end
         values = self.dataset.values[first:end, : len(self.dataset.targets)]

@@ -13,16 +13,22 @@ from rich.text import Text
 from reports.counts import finished_trials, trial_counts
 from search.confirmed import CONFIRMS, RUN
 from search.searching import Progress
-from search.study import Study
+from search.terminal_plots import best_values, sparkline
 from storage.records import TrialRecord
 
 Watch = Callable[[Progress], None]
 
 
 @contextmanager
-def show_progress(study: Study, *, quiet: bool) -> Iterator[Watch]:
-    """Give what `run_study` shall call while it searches; the display ends with the block."""
-    console = Console(file=sys.stderr)
+def show_progress(epochs: int, *, quiet: bool, console: Console | None = None) -> Iterator[Watch]:
+    """Give what is to be called with a study's progress; the display ends with the block.
+
+    Args:
+        epochs: that a trial has at most, over all folds.
+        quiet: show nothing.
+        console: where to; None for standard error.
+    """
+    console = console or Console(file=sys.stderr)
     if quiet:
         yield lambda progress: None
     elif console.is_terminal:
@@ -34,7 +40,7 @@ def show_progress(study: Study, *, quiet: bool) -> Iterator[Watch]:
                 done = trial_counts(progress.record)["total"]
                 done_before = done if done_before is None else done_before
                 speed = (done - done_before) / max(progress.seconds, 1e-3)
-                live.update(_display(progress, speed, study.training.epochs * study.split.folds))
+                live.update(_display(progress, speed, epochs))
 
             yield watch
     else:
@@ -99,7 +105,9 @@ def _display(progress: Progress, speed: float, epochs: int) -> Group:
     )
     best = record.best
     value = "none yet" if best is None else f"{best.value:.5g} (trial {best.number})"
-    second = Text(f"best validation {progress.metric}: {value}   {_times(progress, done, speed)}")
+    trend = sparkline(best_values(record))
+    words = f"best validation {progress.metric}: {value}  {trend}  {_times(progress, done, speed)}"
+    second = Text(words)
     running = [trial for trial in record.trials if trial.state == "running"]
     return Group(head, second, _running_table(running, epochs, progress.metric))
 

@@ -16,6 +16,7 @@ from search.naive import naive_scores
 from search.preparation import Preparation
 from search.reporting import task_in_words
 from search.searching import Progress
+from search.stored_identity import NAIVE, TARGET_VALUES
 from search.study import Study
 from search.trial_notes import network_in_words
 from storage.database import Database
@@ -23,8 +24,6 @@ from storage.notes import write_figure, write_study_note
 from storage.records import StudyRecord
 
 MARK = "*`lstm-search` keeps this note current. Without this line it leaves a text of yours alone.*"
-NAIVE = "naive_validation"  # the study's attribute: name → validation score, of each naive forecast
-TARGET_VALUES = "target_values"  # the study's attribute: a hash, equal where scores can be compared
 _WHERE = ("report", "model", "bundle")
 _APART_SECONDS = 5.0  # between two versions while a search runs
 

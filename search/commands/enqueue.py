@@ -7,6 +7,7 @@ from typing import Any
 from objectives.errors import InputError
 from objectives.space import SearchSpace, check_point
 from search.commands.opening import open_existing
+from search.stored_identity import stored_identity
 from storage.records import find_study
 
 
@@ -18,9 +19,7 @@ def execute(name: str, text: str, storage: str | None, out: Path | None) -> int:
     """
     study = find_study(open_existing(storage, out), name)
     point = _point(text)
-    identity = study.user_attrs.get("identity")
-    if identity is None:
-        raise InputError(f"study {name!r} was not made by lstm-search; its space is not known")
+    identity = stored_identity(name, study.user_attrs)
     check_point(point, SearchSpace(**identity["space"]))
     study.enqueue_trial(point)
     print(f"{json.dumps(point)} is queued in study {name}; it counts towards the total of trials")

@@ -46,7 +46,8 @@ def execute(
     given = _given(changes, enqueue)
     study = _study(path, given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
-    with show_progress(study, quiet=quiet or as_json) as watch:
+    epochs = study.training.epochs * study.split.folds
+    with show_progress(epochs, quiet=quiet or as_json) as watch:
         command = called(path, given, study.study.seed)
         result = run_study(study, watch=watch, command=command)
     if as_json:

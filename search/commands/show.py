@@ -1,6 +1,7 @@
 """`lstm-search show`: the trials of a study."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from reports.contents import Confirmation
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
 from search.confirmed import crowned, read_confirmation
+from search.stored_identity import stored_identity
+from search.terminal_plots import curves_plot, history_plot
 from storage.records import StudyRecord, TrialRecord, read_study
 
 _MOST_ROWS = 200  # of a table; more take seconds to lay out, and nobody reads them
@@ -19,12 +22,14 @@ _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "running": 
 
 
 def execute(
-    name: str, storage: str | None, out: Path | None, *, as_json: bool, as_csv: bool
+    name: str, storage: str | None, out: Path | None, *, as_json: bool, as_csv: bool, plot: bool
 ) -> int:
-    """Print a row for each trial, as a table, JSON or CSV."""
+    """Print a row for each trial, as a table, JSON or CSV, or draw the study."""
     database = open_existing(storage, out)
-    record = read_study(database, name, epochs=as_json)
-    if as_json:
+    record = read_study(database, name, epochs=as_json or plot)
+    if plot:
+        _draw(record)
+    elif as_json:
         print(json.dumps([_plain(trial) for trial in record.trials], indent=2, default=str))
     elif as_csv:
         from search.result import trials_frame  # noqa: PLC0415  (pandas takes half a second)
@@ -44,6 +49,12 @@ def execute(
             console.print(_candidates(confirmation))
             console.print(decision_in_words(confirmation), highlight=False)
     return 0
+
+
+def _draw(record: StudyRecord) -> None:
+    metric = stored_identity(record.name, record.attributes)["training"]["metric"]
+    width = shutil.get_terminal_size().columns
+    print(history_plot(record, metric, width), curves_plot(record, metric, width), sep="\n")
 
 
 def _plain(trial: TrialRecord) -> dict[str, object]:

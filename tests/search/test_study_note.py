@@ -14,8 +14,9 @@ from objectives.settings import DataSettings, SplitSettings
 from search.dashboard_figures import progress_figure
 from search.naive import naive_forecasts, naive_scores
 from search.preparation import prepare
+from search.stored_identity import NAIVE
 from search.study import Study
-from search.study_note import MARK, NAIVE, Facts, note_in_words
+from search.study_note import MARK, Facts, note_in_words
 from storage.database import open_storage
 from storage.records import StudyRecord, TrialRecord
 from tests.search.conftest import wave
