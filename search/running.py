@@ -29,6 +29,7 @@ from search.searching import Progress, open_study, search
 from search.study import Study
 from search.study_figures import importances, study_figures
 from search.study_note import StudyNote
+from search.tracking.following import check_trackers, follow, followers
 from search.weights import load_weights
 from search.worker import heartbeat
 from storage.artifacts import open_artifacts
@@ -60,17 +61,19 @@ def run_study(
     """
     started = time.perf_counter()
     check_sampler(study.study.sampler)
+    check_trackers(study)
     preparation = prepare(study, frame)
     make_directory(study.directory)
     artifacts = open_artifacts(study.artifacts)
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
     task = share_rows(preparation, study)
-    note = StudyNote(storage, found, study, preparation)
+    note, trackers = StudyNote(storage, found, study, preparation), followers(study)
 
     def look(progress: Progress) -> None:
         watch(progress)
         note.watch(progress)
+        follow(trackers, progress, study.study.name)
 
     try:
         compute = plan_compute(study.study)
@@ -104,6 +107,8 @@ def run_study(
     )
     write_report(report, study.directory, study_figures(found, report.importances))
     note.finish(report)
+    for tracker in trackers:
+        tracker.finish(report)
     return StudyResult(report, study.directory)
 
 

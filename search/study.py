@@ -93,6 +93,18 @@ class OutputSettings(Section):
     artifacts: str | None = None
 
 
+class TrackingSettings(Section):
+    """Where else trials are shown as runs with their parameters, curves and final model.
+
+    `tensorboard` writes event files into the folder "tensorboard" of the study's; `mlflow` is the URI of
+    a tracking server, or of a database such as sqlite:///mlflow.db (None for neither). It may hold a
+    password, and is not stored.
+    """
+
+    tensorboard: StrictBool = False
+    mlflow: Annotated[str | None, Field(repr=False)] = None
+
+
 class Study(Section):
     """A whole study file; its sections are explained in their own classes."""
 
@@ -104,6 +116,7 @@ class Study(Section):
     final: FinalSettings = FinalSettings()
     confirm: ConfirmSettings = ConfirmSettings()
     output: OutputSettings = OutputSettings()
+    tracking: TrackingSettings = TrackingSettings()
 
     @model_validator(mode="after")
     def _enqueued_points_fit(self) -> "Study":
@@ -163,7 +176,8 @@ class Study(Section):
     def identity(self) -> dict[str, Any]:
         """What two runs must share to be one study: all but names, places and budgets."""
         sections = self.model_dump(mode="json")
-        del sections["output"], sections["confirm"], sections["data"]["path"]
+        del sections["output"], sections["confirm"], sections["tracking"]
+        del sections["data"]["path"]
         for budget in (
             "name",
             "storage",

@@ -122,6 +122,10 @@ def study_text(seen: Survey, plan: Plan) -> str:
             unused("directory", OutputSettings().directory, "a folder for each study in it"),
             unused("artifacts", "runs/artifacts", "the trials' weights; or s3://bucket/prefix"),
         ],
+        "tracking": [
+            unused("tensorboard", True, "each trial as a run in TensorBoard"),
+            unused("mlflow", "sqlite:///mlflow.db", "and in MLflow; or a server's address"),
+        ],
     }
     lines = prose(_HEADER)
     for name, body in sections.items():

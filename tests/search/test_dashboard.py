@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from storage.database import open_storage
+from storage.errors import StorageError
 from storage.records import find_study, read_study
+from tests.runs import wait_for
 
 
 def test_the_dashboard_shows_a_study_and_its_best_value(finished, start, chromium):
@@ -26,6 +28,46 @@ def test_the_dashboard_shows_a_study_and_its_best_value(finished, start, chromiu
     server.send_signal(signal.SIGINT)
     server.communicate(timeout=60)
     assert server.returncode == 130
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_dashboard_and_watch_show_a_search_while_it_runs(
+    database, request, tmp_path, write_study, start, chromium
+):
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    if database == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+    path = write_study(tmp_path, trials=50, epochs=500, pruner="none")
+    path.write_text(f"{path.read_text()}patience = 500\n")  # so long that they have pictures
+    where = ("--storage", url, "--out", tmp_path / "runs")
+    search = start("run", path, "--workers", "1", *where)
+    best = wait_for(lambda: best_in(url), search)
+    server = start("dashboard", "wave", "--port", "0", "--no-browse", *where)
+    address = server.stdout.readline().split()[0]
+    page = chromium.new_page()
+    page.goto(address)
+    page.wait_for_selector("text=/wave/")
+    page.wait_for_selector(f"text={str(best.value)[:6]}")
+    page.goto(f"{address}/note")
+    page.wait_for_selector("text=Forecast the next 3 rows of level.")
+    page.wait_for_selector("text=the test set is closed")
+    page.wait_for_selector("text=/persistence 0/")
+    page.goto(f"{address}/trials?numbers={best.number}")
+    page.wait_for_selector("text=/Complete, ran all 500 epochs/")
+    picture = page.wait_for_selector("img[src*='/artifacts/']")
+    page.wait_for_function("picture => picture.naturalWidth > 300", arg=picture)
+    page.close()
+    watching = start("watch", "wave", *where)
+    assert "of 50 trials are done already" in watching.stdout.readline()
+    assert search.poll() is None
+
+
+def best_in(url):
+    """The best trial of a study that has one."""
+    try:
+        return read_study(open_storage(url), "wave").best
+    except StorageError:
+        return None  # the study has not begun
 
 
 def test_a_password_is_not_printed_where_the_database_does_not_answer(command):

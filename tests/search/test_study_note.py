@@ -1,5 +1,6 @@
 """The note of a study, and the figures that go with it."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
@@ -125,7 +126,8 @@ def test_a_finished_study_has_its_test_result_and_figures_in_the_dashboard(finis
     note = get_note(study)
     assert "6 of 6 trials" in note
     assert f"by trial {study.best_trial.number}" in note
-    assert "Test RMSE" in note
+    report = json.loads((folder / "runs" / "wave" / "report.json").read_text())
+    assert report["verdict"] in note
     assert str(folder / "runs" / "wave" / "model.keras") in note
     assert set(study.user_attrs[NAIVE]) == {"persistence", "seasonal_naive", "ridge"}
     kept = get_plotly_graph_objects(storage.get_study_system_attrs(study._study_id))

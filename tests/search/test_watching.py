@@ -129,10 +129,8 @@ def test_a_tested_study_is_compared_by_its_test_too(finished, run):
     storage = open_storage(f"sqlite:///{folder / 'runs' / 'studies.db'}")
     found = read_compared(storage, "wave", folder / "runs")
     report = json.loads((folder / "runs" / "wave" / "report.json").read_text())
-    assert found.test == pytest.approx(report["test"]["overall"]["rmse"])
-    assert found.naive_test == pytest.approx(
-        report["baselines"][found.naive]["test"]["overall"]["rmse"]
-    )
+    assert found.test == pytest.approx(report["test"]["rmse"])
+    assert found.naive_test == pytest.approx(report["baselines"][found.naive]["test"]["rmse"])
     assert found.data == "wave.csv"
 
 
