@@ -433,6 +433,26 @@ def predict(
     _exit_with(carry_out)
 
 
+@app.command(epilog="Example: `lstm-search export power --format onnx,keras,litert`")
+def export(
+    name: NameArgument,
+    formats: Annotated[
+        str,
+        typer.Option("--format", help="Of onnx (always there), keras, saved_model, litert."),
+    ] = "onnx,keras",
+    storage: StorageOption = None,
+    out: OutOption = None,
+) -> None:
+    """Make a bundle of a study's tested winner again, compared with Keras, and register it."""
+
+    def carry_out() -> int:
+        from search.commands import export as command  # noqa: PLC0415
+
+        return command.execute(name, formats, storage, out)
+
+    _exit_with(carry_out)
+
+
 @app.command(epilog="Example: `lstm-search serve runs/power/bundle --workers 2`")
 def serve(
     bundle: Annotated[Path, typer.Argument(help="Folder or archive that `export` made.")],

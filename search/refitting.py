@@ -3,10 +3,12 @@
 Nothing is forecast while a winner is retrained; the test set is opened in `search.finishing`.
 """
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from objectives.messages import (
     TrialRequest,
 )
 from objectives.objective import recorded_path, replayed_path, resolved_hyperparameters
-from objectives.trial_process import run_in_process
+from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
 from search.study import Study
 from search.weights import Weights
@@ -120,6 +122,14 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process on this machine refits or exports a study, and keep others waiting."""
+    with (directory / ".refitting").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> Weights:
     """Repeat a trial whose weights cannot be had, its last fold; its seed makes it the same trial."""
     hyperparameters = resolved_hyperparameters(winner.attributes)
@@ -130,7 +140,7 @@ def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> W
 
 
 def in_worker(
-    request: TrialRequest | RefitRequest | ForecastRequest,
+    request: Request,
     compute: Compute,
     go_on: Callable[[Epoch], bool] = _always,
 ) -> Any:

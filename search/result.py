@@ -11,10 +11,16 @@ from reports.contents import StudyReport
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study; `report` holds everything, `directory` is where its files are."""
+    """A finished study; `report` holds everything, `directory` is where its files are.
+
+    `export_problems` say why a format is missing from the bundle, and `export_warnings` what users of
+    the model must know, a line each.
+    """
 
     report: StudyReport
     directory: Path
+    export_problems: tuple[str, ...] = ()
+    export_warnings: tuple[str, ...] = ()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -1,28 +1,28 @@
 """The whole main job: data, search, refit, test, report, saved model."""
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import optuna
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
+from objectives.messages import Compute
 from reports.writing import write_report
 from search.auditing import Subject, audit
 from search.bundle_draft import draft_metadata, write_draft
 from search.confirmation import choose_winner, confirm
 from search.confirmed import no_winner, read_confirmation, read_runs
 from search.devices import plan_compute
+from search.exporting import export_if_changed
 from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import make_directory, prepare, share_rows
-from search.refitting import refit_winner
+from search.refitting import alone, in_worker, refit_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
@@ -88,11 +88,17 @@ def run_study(
             raise InputError(no_winner(record_of_study(found)))
         run = chosen.study.get_trials(deepcopy=False)[chosen.run]
         kept = partial(load_weights, artifacts, run)
-        with _alone(study.directory):
+        with alone(study.directory):
             refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
             stored = judge_winner(study, preparation, task, found, refitted, command)
             draft = draft_metadata(study, preparation, chosen.trial, refitted, stored)
             write_draft(study.directory, draft)
+            exported = export_if_changed(
+                storage,
+                study.directory,
+                study.output.formats,
+                lambda request: in_worker(request, Compute()),
+            )
         record = record_of_study(found)  # with what the ledger says now
         runs = read_runs(storage, record.name)
         checks = audit(Subject(preparation, record, runs, stored, study.directory))
@@ -101,6 +107,8 @@ def run_study(
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
     write_metadata(study, preparation, chosen.trial, stored)
     report = make_report(study, preparation, record, refitted, stored, started)
+    if exported.bundle is not None:
+        report = replace(report, paths={**report.paths, "bundle": str(exported.bundle)})
     confirmation = read_confirmation(storage, record)
     report = replace(
         report, importances=importances(found), confirmation=confirmation, audit=checks
@@ -109,12 +117,4 @@ def run_study(
     note.finish(report)
     for tracker in trackers:
         tracker.finish(report)
-    return StudyResult(report, study.directory)
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other run on this machine refits the same study, and keep others waiting."""
-    with (directory / ".refitting").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return StudyResult(report, study.directory, exported.problems, exported.warnings)

@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from objectives.errors import InputError
+from objectives.export.messages import Format
 from objectives.pruning import PrunerName
 from objectives.ranges import RealRange
 from objectives.settings import (
@@ -87,10 +88,12 @@ class OutputSettings(Section):
 
     `artifacts` is where the trials' weights are kept: a folder, or s3://bucket/prefix; None for the
     folder "artifacts" in `directory`. Machines that work for one study share it where they can.
+    `formats` are those of the winner's bundle, which has ONNX always; with none there is no bundle.
     """
 
     directory: str = "runs"
     artifacts: str | None = None
+    formats: tuple[Format, ...] = ("onnx", "keras")
 
 
 class TrackingSettings(Section):

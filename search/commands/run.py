@@ -18,6 +18,7 @@ from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.tables import scores_table, winner_table
 from reports.verdict import verdict
 from reports.wording import looks_in_words
+from search.commands.export import print_complaints
 from search.progress import show_progress
 from search.result import StudyResult
 from search.running import run_study
@@ -56,7 +57,8 @@ def execute(
         print(verdict(result.report), looks_in_words(result.report.ledger), sep="\n")
     else:
         _print(result)
-    return 0
+    print_complaints(result.export_problems, result.export_warnings)
+    return 1 if result.export_problems else 0
 
 
 def _given(
@@ -126,5 +128,6 @@ def _print(result: StudyResult) -> None:
     style = "bold red" if failed else None
     console.print(audit_in_words(report.audit), style=style, highlight=False)
     console.print()
-    for what in ("report", "database", "model"):
-        console.print(f"{what:>9}  {report.paths[what]}", soft_wrap=True, highlight=False)
+    for what in ("report", "database", "model", "bundle"):
+        if what in report.paths:
+            console.print(f"{what:>9}  {report.paths[what]}", soft_wrap=True, highlight=False)

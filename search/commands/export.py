@@ -1,0 +1,63 @@
+"""`lstm-search export`: the tested winner as a bundle that runs without us."""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast, get_args
+
+from objectives.errors import InputError
+from objectives.export.messages import Format
+from objectives.trial_process import run_in_process
+from reports.bundle.loading import load_bundle
+from search.commands.opening import open_existing, results_folder
+from search.exporting import export_study
+from search.refitting import alone
+from storage.records import find_study
+
+
+def execute(name: str, formats: str, storage: str | None, out: Path | None) -> int:
+    """Export a study's tested winner, and say where it is and what is wrong with it."""
+    wanted = _formats(formats)
+    database = open_existing(storage, out)
+    find_study(database, name)
+    directory = results_folder(out) / name
+    if not directory.is_dir():
+        raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
+    with alone(directory):
+        exported = export_study(
+            database, directory, wanted, lambda request: run_in_process(request, lambda epoch: True)
+        )
+    print_complaints(exported.problems, exported.warnings)
+    if exported.bundle is not None:
+        _print(exported.bundle)
+    return 1 if exported.problems else 0
+
+
+def print_complaints(problems: Sequence[str], warnings: Sequence[str]) -> None:
+    """Say what failed and what to beware of, a line each."""
+    for line in problems:
+        print(f"lstm-search: not exported: {line}", file=sys.stderr)
+    for line in warnings:
+        print(f"lstm-search: warning: {line}", file=sys.stderr)
+
+
+def _print(bundle: Path) -> None:
+    about = load_bundle(bundle).metadata
+    print(f"bundle {about.version} of study {about.name} is a candidate: {bundle}")
+    for name, artefact in about.artefacts.items():
+        print(
+            f"{artefact.file:>14}  {name}, within {artefact.greatest_difference:.1e} deviations "
+            f"of Keras on {artefact.windows} windows"
+        )
+
+
+def _formats(text: str) -> tuple[Format, ...]:
+    known = get_args(Format)
+    given = [part.strip() for part in text.split(",")]
+    for part in given:
+        if part not in known:
+            raise InputError(f"--format: expected some of {', '.join(known)}. Received: {part!r}")
+    if "litert" in given and find_spec("ai_edge_litert") is None:
+        raise InputError("--format litert: pip install 'lstm-search[litert]' first")
+    return tuple(cast(Format, part) for part in given)
