@@ -1,9 +1,11 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 import reports.writing
-from reports.files import atomically, write_text_atomically
+from reports.files import atomically, put_folder, write_text_atomically
 from reports.writing import write_report
 
 
@@ -86,3 +88,23 @@ def test_a_failing_figure_leaves_the_earlier_report_whole(report, tmp_path, monk
         write_report(report, tmp_path)
     after = {name: (tmp_path / name).read_bytes() for name in names(tmp_path) if "." in name}
     assert after == before
+
+
+def test_folders_are_exchanged_without_a_moment_when_there_is_none(tmp_path, monkeypatch):
+    place, rename = tmp_path / "bundle", os.rename
+
+    def folder(number: int) -> Path:
+        made = tmp_path / f"new_{number}"
+        made.mkdir()
+        (made / "number").write_text(str(number))
+        return made
+
+    def watched(old: Path, new: Path) -> None:
+        rename(old, new)
+        assert place.exists()
+
+    monkeypatch.setattr(os, "rename", watched)
+    for number in range(3):
+        put_folder(folder(number), place)
+        assert (place / "number").read_text() == str(number)
+    assert names(tmp_path) == ["bundle", "bundle/number"]

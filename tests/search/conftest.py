@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from search.running import run_study
+from search.study import Study
+
 STUDY = """
 [data]
 path = "wave.csv"
@@ -40,6 +43,9 @@ seeds = {seeds}
 
 [training]
 epochs = {epochs}
+
+[output]
+formats = []
 """
 
 
@@ -129,6 +135,32 @@ def processes() -> Iterator[None]:
     """The processes that train and forecast for this one; the tests of a module share them."""
     yield
     get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
+
+
+@pytest.fixture(scope="session")
+def rich_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study with folds, members and quantiles, run on a noisy wave and exported in every format."""
+    study = Study(
+        data={"targets": ["level"], "time": "time", "horizon": 2},
+        split={"folds": 2, "window": "sliding"},
+        space={
+            "timesteps": 8,
+            "units": 4,
+            "depth": 1,
+            "dropout": 0.0,
+            "batch_size": 64,
+            "window_normalization": "standard",
+        },
+        study={"name": "wave", "trials": 2, "workers": 1},
+        training={"epochs": 2, "loss": "quantile", "quantiles": [0.2, 0.5, 0.8]},
+        final={"members": 2, "updates": "same-epochs"},
+        output={
+            "directory": str(tmp_path_factory.mktemp("final")),
+            "formats": ["onnx", "keras", "saved_model", "litert"],
+        },
+    )
+    run_study(study, wave())
+    return study
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

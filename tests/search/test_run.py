@@ -238,3 +238,4 @@ def test_dataframe_in_result_out(tmp_path: Path, finished: Finished) -> None:
     assert result.histories.loc[(0, 1), "loss"] > 0
     assert result.hyperparameters["timesteps"] == 8
     assert result.load_model().output_shape == (None, 2, 1)
+    assert Path(result.report.paths["bundle"], "model.onnx").exists()
