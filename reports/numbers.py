@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reports.audit import audit_in_words
 from reports.certainty import uncertainty_numbers
 from reports.contents import Confirmation, ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.counts import trial_counts
@@ -60,6 +61,7 @@ def _tested(report: StudyReport) -> dict[str, Any]:
         "verdict": verdict(report),
         "uncertainty": report.uncertainty and uncertainty_numbers(report.uncertainty),
         "audit": [asdict(check) for check in report.audit],
+        "audit_in_words": audit_in_words(report.audit) if report.audit else "",
         "intervals": interval_numbers(report.intervals),
         "intervals_in_words": intervals_in_words(report.intervals),
         **_both_units("validation", report.validation),

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 from reports.page.figure import MODEL, MUTED, PageFigure, axes, dots, line
-from reports.page.tables import shown_units
 from reports.wording import baseline_label, percent
 
 # outcome → colour and symbol, so that no reader depends on the colour
@@ -17,29 +16,40 @@ _OUTCOMES = {
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 
 
-def difference_figure(numbers: Mapping[str, Any]) -> PageFigure | None:
-    """Draw the difference to each naive forecast with its interval (a forest plot), None without any."""
-    key, unit = shown_units(numbers)
-    uncertainty = numbers["uncertainty"]
+def difference_figure(
+    uncertainty: Mapping[str, Any],
+    ends: Mapping[str, Mapping[str, float | None]],
+    what: str,
+    *,
+    better: Literal["left", "right"],
+) -> PageFigure | None:
+    """Draw the difference to each naive model with its interval (a forest plot), None without any.
+
+    Args:
+        uncertainty: What report.json says under this name.
+        ends: Figure and ends of the interval of each difference.
+        what: The name of the axis.
+        better: The side of zero on which the model is better.
+    """
     found = {
         outcome: {
-            baseline_label(name): difference[key]["rmse"]
+            baseline_label(name): ends[name]
             for name, difference in uncertainty["differences"].items()
             if difference["outcome"] == outcome
         }
         for outcome in _OUTCOMES
     }
-    traces = [_with_ends(name, ends, *_OUTCOMES[name]) for name, ends in found.items() if ends]
+    traces = [_with_ends(name, each, *_OUTCOMES[name]) for name, each in found.items() if each]
     if not traces:
         return None
-    layout = axes(f"RMSE difference ({unit})", "")
+    layout = axes(what, "")
     layout["xaxis"] |= {"zeroline": True, "zerolinecolor": "--text", "zerolinewidth": 1.5}
     layout["yaxis"] |= {"type": "category", "showgrid": False}
     note = (
-        f"With {percent(uncertainty['level'])} intervals. Left of zero the model is better, right of it "
-        "the naive forecast; an interval across zero may be chance."
+        f"With {percent(uncertainty['level'])} intervals. The model is better to the {better} of zero; "
+        "an interval across zero may be chance."
     )
-    return PageFigure("differences", "Against each naive forecast", note, traces, layout)
+    return PageFigure("differences", "Against what costs nothing", note, traces, layout)
 
 
 def _with_ends(

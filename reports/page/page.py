@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.contents import COMMAND, Forecasts
+from reports.page.cells import best_of
+from reports.page.class_sections import class_sections
 from reports.page.search_sections import search_sections
 from reports.page.section import Section
 from reports.page.tables import flat, named_values, openings_table, shown_units
@@ -43,13 +45,12 @@ def render_page(
     """
     said = numbers.get("verdict") or _so_far(numbers)
     template = _environment().get_template("report.html.j2")
-    ledger = numbers["ledger"]
     return template.render(
         study=numbers["study"],
         task=numbers["task"],
         verdict=_clauses(said),
         lost=said.startswith(LOSSES),
-        caution=ledger["looks"] if ledger["other_winners"] else "",
+        cautions=_cautions(numbers),
         tiles=_tiles(numbers),
         sections=[each for each in _sections(numbers, forecasts, drawn) if each.filled],
         style=_part("style.css"),
@@ -65,6 +66,15 @@ def _so_far(numbers: Mapping[str, Any]) -> str:
         return "The search goes on: no trial is complete yet."
     found = f"validation {numbers['metric']} {number(best['value'])} (trial {best['trial']})"
     return f"Not tested yet: the best so far has a {found}."
+
+
+def _cautions(numbers: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before the figures."""
+    ledger, checks = numbers["ledger"], numbers.get("audit", ())
+    cautions = [ledger["looks"]] if ledger["other_winners"] else []
+    if not all(check["passed"] for check in checks):
+        cautions.append(numbers["audit_in_words"])
+    return cautions
 
 
 def _clauses(verdict: str) -> tuple[str, str]:
@@ -86,13 +96,29 @@ def _tiles(numbers: Mapping[str, Any]) -> list[Tile]:
 
 
 def _test_tiles(numbers: Mapping[str, Any]) -> list[Tile]:
+    if _classifies(numbers):
+        others = [each["test"]["accuracy"] for each in numbers["baselines"].values()]
+        return [
+            Tile("Test accuracy", number(numbers["test"]["accuracy"], 3)),
+            Tile(
+                "Best baseline", number(best_of(others, highest=True), 3), "on the same sequences"
+            ),
+        ]
     key, unit = shown_units(numbers)
     naive = [scores[key].get("rmse") for scores in numbers["baselines"].values()]
-    best = min((rmse for rmse in naive if rmse is not None), default=None)
     return [
         Tile("Test RMSE", number(numbers[key].get("rmse"), 3), unit),
-        Tile("Best naive forecast", number(best, 3), "RMSE on the same targets"),
+        Tile(
+            "Best naive forecast",
+            number(best_of(naive, highest=False), 3),
+            "RMSE on the same targets",
+        ),
     ]
+
+
+def _classifies(numbers: Mapping[str, Any]) -> bool:
+    """Whether these are the numbers of a tested classifier."""
+    return "confusion_matrix" in numbers
 
 
 def _sections(
@@ -101,6 +127,7 @@ def _sections(
     drawn: Mapping[str, Mapping[str, Any]],
 ) -> list[Section]:
     return [
+        *(class_sections(numbers) if _classifies(numbers) else []),
         *([] if forecasts is None else tested_sections(numbers, forecasts)),
         *search_sections(numbers, drawn),
         *([] if forecasts is None else [residuals_section(numbers, forecasts)]),
@@ -110,7 +137,8 @@ def _sections(
 
 
 def _honesty(numbers: Mapping[str, Any]) -> Section:
-    ledger = numbers["ledger"]
+    ledger, audit = numbers["ledger"], numbers.get("audit_in_words", "")
+    looks = ledger["looks"] if ledger["openings"] else ""
     facts = {name: text for name, text in numbers["facts"].items() if name != COMMAND}
     tables = [named_values("Data, parts and versions", facts)]
     if ledger["openings"]:
@@ -118,7 +146,7 @@ def _honesty(numbers: Mapping[str, Any]) -> Section:
     return Section(
         "honesty",
         "How the figures were kept honest",
-        ledger["looks"] if ledger["openings"] else "",
+        f"{looks} {audit}".strip(),
         tables,
         checks=numbers.get("audit") or (),
     )

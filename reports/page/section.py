@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.page.cells import PageTable
 from reports.page.figure import PageFigure
-from reports.page.tables import PageTable
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,18 @@
-"""The page's tables: text for the eye, and the figure behind it to sort by."""
+"""The page's tables, from the numbers of report.json."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from reports.certainty import p_in_words, span
+from reports.page.cells import (
+    Cell,
+    PageTable,
+    best_of,
+    estimate_cells,
+    figure_cell,
+    p_cell,
+    share_cells,
+)
 from reports.wording import baseline_label, duration, number, percent, setting
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What a cell shows; `order` is what it is sorted by where that is a figure, `best` marks it."""
-
-    text: str
-    order: float | None = None
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class PageTable:
-    """A table with a caption; rows begin with what they are about."""
-
-    caption: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-
-    @property
-    def numeric(self) -> set[int]:
-        """The columns that hold figures."""
-        return {i for row in self.rows for i, cell in enumerate(row) if cell.order is not None}
-
 
 _SCORES = (
     ("RMSE", "test", "rmse"),
@@ -51,16 +34,14 @@ def scores_table(numbers: Mapping[str, Any]) -> PageTable:
     }
     columns = [[scores[key].get(name) for scores in forecasts.values()] for _, key, name in _SCORES]
     best = [
-        _best(column, highest=name == "r2")
+        best_of(column, highest=name == "r2")
         for column, (_, _, name) in zip(columns, _SCORES, strict=True)
     ]
     rows = [
         [
             Cell(label),
             *(
-                Cell(
-                    number(column[row]), column[row], column[row] is not None and column[row] == top
-                )
+                figure_cell(column[row], best=top)
                 for column, top in zip(columns, best, strict=True)
             ),
         ]
@@ -84,7 +65,7 @@ def intervals_table(uncertainty: Mapping[str, Any]) -> PageTable:
     rows = [
         [
             Cell("R²" if metric == "r2" else metric.upper()),
-            *(cell for key in keys for cell in _estimate(uncertainty[key][metric])),
+            *(cell for key in keys for cell in estimate_cells(uncertainty[key][metric])),
         ]
         for metric in uncertainty["test"]
     ]
@@ -100,9 +81,9 @@ def differences_table(numbers: Mapping[str, Any]) -> PageTable:
         [
             Cell(baseline_label(name)),
             Cell(found["outcome"].upper() if found["outcome"] == "worse" else found["outcome"]),
-            *_estimate(found[key]["rmse"]),
-            _figure(found["diebold_mariano"]["statistic"], 3),
-            *(_p(found["diebold_mariano"][name]) for name in ("p", "adjusted_p")),
+            *estimate_cells(found[key]["rmse"]),
+            figure_cell(found["diebold_mariano"]["statistic"], 3),
+            *(p_cell(found["diebold_mariano"][name]) for name in ("p", "adjusted_p")),
         ]
         for name, found in uncertainty["differences"].items()
     ]
@@ -118,8 +99,8 @@ def coverage_table(numbers: Mapping[str, Any]) -> PageTable:
     rows = [
         [
             Cell(percent(each["level"]), each["level"]),
-            *_shares(each["coverage"], *(each["per_step"]["coverage"][at] for at in (0, -1))),
-            _figure(each[width]),
+            *share_cells(each["coverage"], *(each["per_step"]["coverage"][at] for at in (0, -1))),
+            figure_cell(each[width]),
         ]
         for each in numbers["intervals"]
     ]
@@ -136,7 +117,7 @@ def candidates_table(confirmation: Mapping[str, Any]) -> PageTable:
             Cell(f"trial {each['trial']}"),
             Cell(number(each["search"]), each["search"], each["trial"] == first),
             Cell(number(each["mean"]), each["mean"], each["trial"] == after),
-            _figure(each["deviation"]),
+            figure_cell(each["deviation"]),
             Cell(", ".join("failed" if s is None else number(s) for s in each["scores"])),
         ]
         for each in candidates
@@ -208,35 +189,8 @@ def flat(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
     return found
 
 
-def _figure(value: float | None, digits: int = 4) -> Cell:
-    return Cell(number(value, digits), value)
-
-
-def _shares(*shares: float) -> list[Cell]:
-    """Shares to a tenth of a percent, since 99.9 % is not 100 %."""
-    return [Cell(f"{100 * share:.1f} %", share) for share in shares]
-
-
-def _p(value: float) -> Cell:
-    return Cell(p_in_words(value).removeprefix("p = ").removeprefix("p "), value)
-
-
-def _estimate(ends: Mapping[str, float | None]) -> list[Cell]:
-    """A figure, and its interval in words."""
-    low, high = ends["low"], ends["high"]
-    words = number(None) if low is None or high is None else span(low, high)
-    return [_figure(ends["figure"]), Cell(words)]
-
-
 def _range(ends: Mapping[str, Any]) -> str:
     words = f"{setting(ends['low'])} to {setting(ends['high'])}"
     if ends.get("step") is not None:
         words += f", step {setting(ends['step'])}"
     return words + (", log" if ends.get("log") else "")
-
-
-def _best(column: Sequence[float | None], *, highest: bool) -> float | None:
-    known = [value for value in column if value is not None]
-    if not known:
-        return None
-    return max(known) if highest else min(known)

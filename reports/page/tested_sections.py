@@ -14,6 +14,7 @@ from reports.page.tables import (
     intervals_table,
     residuals_table,
     scores_table,
+    shown_units,
 )
 
 
@@ -50,7 +51,9 @@ def _certainty(numbers: Mapping[str, Any]) -> Section:
     if uncertainty is None:
         text = f"{TOO_SHORT} It has fewer than five stretches of independent windows."
         return Section("certainty", title, text)
-    figure = difference_figure(numbers)
+    key, unit = shown_units(numbers)
+    ends = {name: found[key]["rmse"] for name, found in uncertainty["differences"].items()}
+    figure = difference_figure(uncertainty, ends, f"RMSE difference ({unit})", better="left")
     tables = [differences_table(numbers), intervals_table(uncertainty)]
     figures = [] if figure is None else [figure]
     return Section("certainty", title, "", tables, figures, uncertainty["method"])

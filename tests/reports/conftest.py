@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Browser, Page
 
 from reports.contents import (
     Difference,
@@ -25,6 +26,7 @@ from reports.contents import (
     Winner,
 )
 from storage.records import StudyRecord, TrialRecord
+from tests.browser import PHONE, WIDE, Heard
 
 # What cannot be forecast, by networks that must learn its level from data that never return to it.
 WALK = """
@@ -243,6 +245,27 @@ def with_certainty(report: StudyReport, **p_values: float) -> StudyReport:
         naive_validation=dict.fromkeys(p_values, 1.0) | {"ridge": 0.5},
     )
     return replace(report, uncertainty=uncertainty)
+
+
+Opened = Callable[..., tuple[Page, Heard]]
+
+
+@pytest.fixture
+def opened(chromium: Browser) -> Opened:
+    """Open a page with the network off and wait until all is drawn."""
+
+    def open_page(path: Path, size: dict[str, int] = WIDE, scheme: str = "light"):
+        phone = size is PHONE
+        context = chromium.new_context(
+            viewport=size, color_scheme=scheme, offline=True, has_touch=phone, is_mobile=phone
+        )
+        page, heard = context.new_page(), Heard()
+        heard.listen(page)
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-drawn=all]")
+        return page, heard
+
+    return open_page
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,15 @@ import numpy as np
 import optuna
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
-from reports.contents import Candidate, Confirmation, Ledger, SearchReport, StudyReport
+from reports.contents import Candidate, Check, Confirmation, Ledger, SearchReport, StudyReport
 from reports.numbers import report_numbers
 from reports.page.page import render_page
 from reports.wording import duration, number, percent, setting
 from search.study_figures import importances, study_figures
 from storage.ledger import Opening
-from tests.browser import Heard
+from tests.browser import PHONE, WIDE
 
-WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -75,33 +72,15 @@ def numbers(walk: Path) -> dict[str, Any]:
     return json.loads((walk / "report.json").read_text())
 
 
-Opened = Callable[..., tuple[Page, Heard]]
-
-
-@pytest.fixture
-def opened(chromium: Browser) -> Opened:
-    """Open a page with the network off and wait until all is drawn."""
-
-    def open_page(path: Path, size: dict[str, int] = WIDE, scheme: str = "light"):
-        phone = size is PHONE
-        context = chromium.new_context(
-            viewport=size, color_scheme=scheme, offline=True, has_touch=phone, is_mobile=phone
-        )
-        page, heard = context.new_page(), Heard()
-        heard.listen(page)
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-drawn=all]")
-        return page, heard
-
-    return open_page
-
-
+UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
 DRAWN = """plot => plot.querySelectorAll(
   '.scatterlayer .trace, .barlayer .point, .contour, .hm image').length"""
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
-def test_the_page_opens_from_disk_whole_and_without_complaint(path, opened, size, scheme):
+def test_the_page_opens_from_disk_whole_accessible_and_without_complaint(
+    path, opened, size, scheme
+):
     page, heard = opened(path, size, scheme)
     assert heard.said == []
     assert heard.asked == [path.as_uri()]
@@ -111,6 +90,9 @@ def test_the_page_opens_from_disk_whole_and_without_complaint(path, opened, size
     assert all(plot.evaluate(DRAWN) for plot in plots)
     widths = [plot.query_selector("svg").bounding_box()["width"] for plot in plots]
     assert max(widths) <= size["width"]
+    page.evaluate(UNFOLD)
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
 
 def test_light_and_dark_differ_and_the_reader_can_choose(path, opened):
@@ -126,15 +108,6 @@ def test_light_and_dark_differ_and_the_reader_can_choose(path, opened):
     assert all(one != other for one, other in zip(dark, light, strict=True))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_accessible(path, opened, scheme):
-    page, _ = opened(path, WIDE, scheme)
-    page.evaluate(UNFOLD)
-    found = Axe().run(page).response["violations"]
-    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
-
-
-UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
 FIGURES = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 WORDS = """() => {
   for (const plot of document.querySelectorAll('.plot')) plot.remove();
@@ -269,6 +242,18 @@ def test_another_winner_tested_before_is_the_second_thing_said(report, study, tm
     page, _ = opened(written(replace(report, ledger=ledger), study, tmp_path))
     assert page.inner_text(".caution").startswith("CAUTION: NOT A FIRST LOOK")
     assert len(page.query_selector_all("#honesty tbody tr")) >= 2
+
+
+def test_a_failed_audit_is_said_before_the_figures(report, study, tmp_path, opened):
+    checks = (
+        Check("targets are the same", True, "one hash"),
+        Check("no row leaks", False, "row 9"),
+    )
+    page, _ = opened(written(replace(report, audit=checks), study, tmp_path))
+    assert page.inner_text(".caution").startswith("AUDIT FAILED")
+    assert "no row leaks" in page.inner_text(".caution")
+    assert page.inner_text(".checks .failed") == "Failed no row leaks\nrow 9"
+    assert page.inner_text(".checks .passed").startswith("Passed targets are the same")
 
 
 def test_a_search_that_goes_on_has_a_page_without_test_figures(report, study):

@@ -1,0 +1,68 @@
+"""Plots of a classifier's test: what is taken for what, and what its probabilities are worth."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports.page.figure import MODEL, MUTED, PageFigure, axes, line, plain
+from reports.wording import number
+
+MOST_CLASSES = 40  # whose names find room along an axis
+_MOST_COUNTS = 12  # classes whose counts find room in the cells
+
+
+def confusion_figure(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> PageFigure | None:
+    """Draw the confusion matrix, rows the truth; the colour is a row's share. None for many classes."""
+    if len(labels) > MOST_CLASSES:
+        return None
+    names = [plain(label) for label in labels]
+    shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
+    trace = {
+        "type": "heatmap",
+        "x": names,
+        "y": names,
+        "z": shares,
+        "text": [[str(count) for count in row] for row in matrix],
+        "texttemplate": "%{text}" if len(labels) <= _MOST_COUNTS else "",
+        "hovertemplate": "truth %{y}, predicted %{x}: %{text}<extra></extra>",
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, "--card"], [1, MODEL]],
+        "showscale": False,
+    }
+    layout = axes("Predicted", "Truth")
+    layout["xaxis"] |= {"type": "category", "showgrid": False}
+    layout["yaxis"] |= {"type": "category", "showgrid": False, "autorange": "reversed"}
+    note = (
+        "Test sequences, the right ones on the diagonal. Colours are by a cell's share of its row."
+    )
+    return PageFigure("confusion", "What is taken for what", note, [trace], layout)
+
+
+def reliability_figure(reliability: Mapping[str, Any]) -> PageFigure | None:
+    """Draw how often predictions are right by the probability given to them, None without any."""
+    bins = [each for each in reliability["bins"] if each["count"]]
+    if not bins:
+        return None
+    curve = line(
+        "this model",
+        [each["confidence"] for each in bins],
+        [each["accuracy"] for each in bins],
+        MODEL,
+    )
+    most = max(each["count"] for each in bins)
+    sizes = [6 + 18 * (each["count"] / most) ** 0.5 for each in bins]
+    curve |= {
+        "mode": "lines+markers",
+        "marker": {"color": MODEL, "size": sizes, "opacity": 0.75},
+        "text": [str(each["count"]) for each in bins],
+        "hovertemplate": "probability %{x:.3f}, right %{y:.3f}, of %{text}<extra></extra>",
+    }
+    honest = line("as good as its word", [0, 1], [0, 1], MUTED, "dot")
+    layout = axes("Probability of the predicted class", "Share that is right")
+    layout["yaxis"] |= {"range": [-0.05, 1.05]}
+    note = (
+        "Below the dotted line the model is surer than it should be; the larger a dot, the more test "
+        f"sequences. The mean gap (expected calibration error) is "
+        f"{number(reliability['calibration_error'], 3)}."
+    )
+    return PageFigure("reliability", "Are its probabilities true", note, [honest, curve], layout)
