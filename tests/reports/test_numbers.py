@@ -23,7 +23,7 @@ def test_every_key_that_scripts_rely_on_is_there(report):
         "test", "test_standardised", "train_only", "baselines", "trials", "refit", "seconds",
         "paths", "facts", "targets", "curves", "importances", "pruning", "residuals", "effort",
         "configuration", "ledger", "optimism", "uncertainty", "intervals",
-        "intervals_in_words", "audit",
+        "intervals_in_words", "audit", "audit_in_words",
     }  # fmt: skip
     assert set(numbers["best"]) == {"params", "value", "trial"}
     assert set(numbers["train_only"]) == {"test", "test_standardised"}
