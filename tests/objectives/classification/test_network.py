@@ -12,6 +12,9 @@ from keras.utils import set_random_seed
 
 from objectives.classification.messages import PADDING
 from objectives.classification.network import Layout, build_deployable, build_network
+from objectives.export.comparison import compare
+from objectives.export.conversion import convert
+from objectives.export.messages import ComparisonRequest, ConversionRequest
 from objectives.scaling import fit_scaling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -205,3 +208,18 @@ print(*(name for name in sys.modules if name.split(".")[0] == "objectives"))
     assert done.stdout.strip() == ""  # nothing of ours was imported
     for name in DEPLOYED:
         np.testing.assert_allclose(np.load(folder / f"{name}_found.npy"), expected[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["equal", "both_ways"])
+def test_the_onnx_file_gives_the_same_probabilities(deployed, name, tmp_path):
+    folder, expected = deployed
+    model, windows = tmp_path / "model.onnx", folder / f"{name}.npy"
+    outcome = convert(ConversionRequest(folder / f"{name}.keras", {"onnx": model}, windows, {}))
+    assert outcome.failures == {}
+    np.testing.assert_allclose(outcome.outputs["probabilities"], expected[name], atol=1e-5)
+    request = ComparisonRequest(
+        "onnx", model, windows, outcome.outputs, {"probabilities": np.array(1.0)}
+    )
+    found = compare(request)
+    assert found.problem is None
+    assert found.greatest_difference < 1e-5
