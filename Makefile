@@ -25,7 +25,7 @@ lint: .venv/installed_for_tests
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 bench: .venv/installed_for_tests
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
