@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 
 @contextmanager
@@ -17,4 +18,14 @@ def alone(engine: Engine) -> Iterator[Connection]:
             yield connection
     else:
         with engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield _committing(connection)
+
+
+def _committing(connection: Connection) -> Connection:
+    """The connection, told to commit each statement; SQLAlchemy lets a driver's error through here."""
+    driver = connection.dialect.loaded_dbapi
+    try:
+        return connection.execution_options(isolation_level="AUTOCOMMIT")
+    except driver.Error as error:
+        connection.invalidate(error)
+        raise OperationalError("autocommit", None, error, connection_invalidated=True) from error

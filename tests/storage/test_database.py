@@ -10,7 +10,7 @@ from collections import Counter
 import optuna
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 
 from storage.database import Heartbeat, open_storage
 from storage.errors import StorageError
@@ -84,6 +84,24 @@ def test_a_connection_that_the_server_dropped_is_replaced(postgresql_url: str, o
         kept.close()
         dropping.execute(drop)
     assert storage.get_all_studies() == []
+
+
+def test_a_connection_that_drops_before_its_first_statement_is_replaced(
+    mariadb_url: str, opened
+) -> None:
+    storage, other = opened(mariadb_url), opened(mariadb_url)
+    study = optuna.create_study(study_name="kept", storage=storage)
+    dropped: list[int] = []
+
+    def drop(connection, *_) -> None:  # after the pool has found it alive
+        if not dropped:
+            dropped.append(connection.thread_id())
+            with other.engine.connect() as killer:
+                killer.execute(text(f"KILL {dropped[0]}"))
+
+    event.listen(storage.engine, "checkout", drop)
+    assert storage.count_trials(study._study_id, "retry_of").created == 0
+    assert dropped
 
 
 def test_waiting_trials_are_claimed_once(sqlite_url: str, opened, run_together) -> None:
