@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 
 from objectives.checkpoint import remove_checkpoint
+from objectives.classification.messages import SequenceHyperparameters, SequenceTask
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
     Checkpointing,
@@ -22,7 +23,7 @@ from objectives.messages import (
     TrialRequest,
 )
 from objectives.settings import FinalSettings
-from objectives.space import SearchSpace, draw
+from objectives.space import Space, draw
 from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
 
 
@@ -66,8 +67,8 @@ class Objective:
     and before the study.
     """
 
-    task: ForecastTask
-    space: SearchSpace
+    task: ForecastTask | SequenceTask
+    space: Space[Any]
     target_hash: str
     seed_of: Callable[[optuna.Trial], int]
     compute: Compute = field(default_factory=Compute)
@@ -169,11 +170,21 @@ def replayed_path(
 
 
 def resolved_hyperparameters(attributes: Any) -> Hyperparameters:
-    """The hyperparameters a trial ran with, from its attributes."""
+    """The hyperparameters a trial of forecasts ran with, from its attributes."""
+    return Hyperparameters(**_stored_values(attributes))
+
+
+def any_hyperparameters(attributes: Any) -> Hyperparameters | SequenceHyperparameters:
+    """The hyperparameters a trial ran with, whatever it learnt, from its attributes."""
+    values = _stored_values(attributes)
+    return SequenceHyperparameters(**values) if "noise" in values else Hyperparameters(**values)
+
+
+def _stored_values(attributes: Any) -> dict[str, Any]:
     values = dict(attributes["hyperparameters"])
     depth, units = values.pop("depth"), values.pop("units")
     widths = (units,) * depth if isinstance(units, int) else tuple(units)
-    return Hyperparameters(units=widths, **values)
+    return {"units": widths, **values}
 
 
 def history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:

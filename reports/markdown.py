@@ -1,12 +1,15 @@
 """report.md: the page that a reader opens first, the verdict at its top."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from reports.audit import audit_in_words, audit_lines
 from reports.certainty import TOO_SHORT, difference_rows, method_in_words, score_rows
+from reports.classification.contents import ClassificationReport
+from reports.classification.markdown import class_sections
 from reports.contents import COMMAND, ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.intervals import interval_rows, intervals_in_words
+from reports.markdown_table import markdown_table
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.verdict import verdict
 from reports.wording import (
@@ -44,6 +47,8 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
             _steps(report),
             _intervals(report),
         ]
+    if isinstance(report, ClassificationReport):
+        top = [_top(report, {}), *class_sections(report)]
     sections = [
         *top,
         _winner(report, figures),
@@ -60,7 +65,7 @@ def _untested(report: SearchReport) -> str:
     return f"# {report.study.name}\n\nThe search so far: {report.task}. Nothing has been tested."
 
 
-def _top(report: StudyReport, figures: Mapping[str, str]) -> str:
+def _top(report: StudyReport | ClassificationReport, figures: Mapping[str, str]) -> str:
     alt = "Forecasts on the test set against the truth and the naive forecasts"
     lines = [f"# {report.study.name}", f"**{verdict(report)}**", _looks(report.ledger)]
     if any(not check.passed for check in report.audit):
@@ -81,7 +86,7 @@ def _test_scores(report: StudyReport) -> str:
         *((baseline_label(name), scores) for name, scores in report.baselines.items()),
     ]
     heads = ["Forecast", "RMSE", "MAE", "R²", "MASE", "RMSE, std.", "MAE, std.", "MSE, std."]
-    table = _table(heads, [[name, *_score_cells(scores)] for name, scores in rows])
+    table = markdown_table(heads, [[name, *_score_cells(scores)] for name, scores in rows])
     validation = report.validation.standardised.overall
     note = (
         "RMSE and MAE are in data units; “std.” columns divide each target by its deviation over "
@@ -103,9 +108,9 @@ def _certainty(report: StudyReport) -> str:
     if uncertainty is None:
         return f"{title}\n\n{TOO_SHORT} It has fewer than five stretches of independent windows."
     heads = ["Refitted model", "Test", "95 % interval", "Test, std.", "95 % interval"]
-    scores = _table(heads, score_rows(uncertainty))
+    scores = markdown_table(heads, score_rows(uncertainty))
     heads = ["RMSE less that of", "Difference", "95 % interval", "DM", "p", "p, adjusted"]
-    differences = _table([*heads, "The model is"], difference_rows(report, uncertainty))
+    differences = markdown_table([*heads, "The model is"], difference_rows(report, uncertainty))
     return "\n\n".join([title, scores, differences, method_in_words(uncertainty)])
 
 
@@ -121,7 +126,7 @@ def _steps(report: StudyReport) -> str:
         [str(step), *(number(v[step - 1]) if len(v) == horizon else "" for v in steps.values())]
         for step in shown
     ]
-    table = _table(["Step", *map(baseline_label, steps)], rows)
+    table = markdown_table(["Step", *map(baseline_label, steps)], rows)
     return f"## RMSE by forecast step ({unit_name(report)})\n\n{table}"
 
 
@@ -131,7 +136,7 @@ def _intervals(report: StudyReport) -> str:
         return f"{title}\n\n{words}"
     heads = ["Level", "Reached on test", "First step", "Last step"]
     rows = interval_rows(report, report.intervals)
-    table = _table([*heads, f"Mean width ({unit_name(report)})"], rows)
+    table = markdown_table([*heads, f"Mean width ({unit_name(report)})"], rows)
     return "\n\n".join([title, table, words])
 
 
@@ -151,7 +156,7 @@ def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
     winner = report.winner
     if winner is None:
         return ""
-    table = _table(
+    table = markdown_table(
         ["Hyperparameter", "Value"],
         [[f"`{name}`", setting(value)] for name, value in winner.params.items()],
     )
@@ -160,7 +165,7 @@ def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
         f"Validation {report.metric} {number(winner.value)}.",
         table,
     ]
-    if isinstance(report, StudyReport):
+    if isinstance(report, StudyReport | ClassificationReport):
         refit = report.refit
         lines.append(
             f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} epochs, "
@@ -186,7 +191,7 @@ def _confirmation(report: SearchReport) -> str:
             for each in confirmation.candidates
         ]
         heads = ["Candidate", "Search", "Mean", "Deviation", "Fresh seeds"]
-        lines = [decision_in_words(confirmation), _table(heads, rows), *lines]
+        lines = [decision_in_words(confirmation), markdown_table(heads, rows), *lines]
     return "\n\n".join(["## Confirmation", *lines]) if lines else ""
 
 
@@ -217,7 +222,7 @@ def _audit(report: SearchReport) -> str:
 def _files(report: SearchReport) -> str:
     lines = [
         "## Files",
-        _table(["What", "Where"], [[n, f"`{p}`"] for n, p in report.paths.items()]),
+        markdown_table(["What", "Where"], [[n, f"`{p}`"] for n, p in report.paths.items()]),
     ]
     if COMMAND in report.facts:
         lines.append(f"Run it again:\n\n```sh\n{report.facts[COMMAND]}\n```")
@@ -226,13 +231,3 @@ def _files(report: SearchReport) -> str:
 
 def _figure(figures: Mapping[str, str], name: str, alt: str) -> list[str]:
     return [f"![{alt}]({figures[name]})"] if name in figures else []
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table, its first column to the left and the others to the right."""
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in [heads, rule, *rows])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

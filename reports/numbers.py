@@ -10,6 +10,8 @@ import numpy as np
 
 from reports.audit import audit_in_words
 from reports.certainty import uncertainty_numbers
+from reports.classification.contents import ClassificationReport
+from reports.classification.numbers import class_numbers
 from reports.contents import Confirmation, ForecastScores, Ledger, Scores, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.figure_data import LossCurves, loss_curves_info
@@ -32,6 +34,8 @@ def report_numbers(report: SearchReport) -> dict[str, Any]:
         is not finite is None. What a test brings forth is missing before one.
     """
     tested = _tested(report) if isinstance(report, StudyReport) else {}
+    if isinstance(report, ClassificationReport):
+        tested = class_numbers(report)
     numbers = {
         "study": report.study.name,
         "task": report.task,

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from reports.classification.contents import ClassificationReport, judged_by
 from reports.contents import Candidate, Confirmation, SearchReport, StudyReport
 from reports.wording import counted, number
 
 
 @dataclass(frozen=True)
 class Optimism:
-    """The winner's scores in the study's metric, in units of the training rows' deviation.
+    """The winner's scores in the study's metric; of forecasts in units of the training rows' deviation.
 
     `search` is the one it was chosen for; `confirmed` the mean over fresh seeds on the same targets,
     None without a confirmation; `train_only` and `test` are those on the test set before and after the
@@ -30,6 +31,9 @@ def optimism(report: SearchReport) -> Optimism | None:
     if isinstance(report, StudyReport):
         train_only = report.train_only.standardised.overall.get(report.metric)
         test = report.test.standardised.overall.get(report.metric)
+    if isinstance(report, ClassificationReport):
+        train_only = judged_by(report.metric, report.train_only)
+        test = judged_by(report.metric, report.test)
     confirmed = None if candidate is None else candidate.mean
     return Optimism(report.winner.value, confirmed, train_only, test)
 
@@ -51,7 +55,8 @@ def optimism_in_words(found: Optimism, metric: str) -> str:
         "test": found.test,
     }
     known = [f"{name} {number(value)}" for name, value in steps.items() if value is not None]
-    return f"Optimism ({metric}, standardised): {' → '.join(known)}."
+    unit = ", standardised" if metric in ("mse", "mae", "rmse") else ""
+    return f"Optimism ({metric}{unit}): {' → '.join(known)}."
 
 
 def decision_in_words(confirmation: Confirmation) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import ForecastScores, StudyReport
 from reports.wording import baseline_label, counted, duration, number, setting
 
@@ -37,7 +38,7 @@ def scores_table(report: StudyReport) -> Table:
     return table
 
 
-def winner_table(report: StudyReport) -> Table:
+def winner_table(report: StudyReport | ClassificationReport) -> Table:
     """Build the table of what won: its trial, value, hyperparameters and refit."""
     winner, refit = report.winner, report.refit
     table = Table(title=f"Winner: trial {winner.trial}", title_justify="left", show_header=False)

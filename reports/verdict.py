@@ -13,6 +13,8 @@ from reports.certainty import (
     p_in_words,
     rmse_interval,
 )
+from reports.classification.contents import ClassificationReport
+from reports.classification.verdict import class_verdict
 from reports.contents import Difference, ForecastScores, StudyReport
 from reports.wording import baseline_label, listed, number, percent, several_targets, unit_name
 
@@ -79,8 +81,8 @@ def shown_rmse(report: StudyReport, scores: ForecastScores) -> float:
     return scores.data_units.overall.get("rmse", math.nan)
 
 
-def verdict(report: StudyReport) -> str:
-    """Say in one sentence how the refitted model compares with the naive forecasts.
+def verdict(report: StudyReport | ClassificationReport) -> str:
+    """Say in one sentence how the refitted model compares with what costs nothing.
 
     Args:
         report: The finished study.
@@ -90,6 +92,8 @@ def verdict(report: StudyReport) -> str:
         score. A loss that may be chance begins with "NOT BETTER"; where the test set is too short to
         tell, any loss is one.
     """
+    if isinstance(report, ClassificationReport):
+        return class_verdict(report)
     compared = comparisons(report)
     if not math.isfinite(_standardised_rmse(report.test)):
         return "WORSE than any naive forecast: the refitted model has no finite test score."

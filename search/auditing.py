@@ -161,7 +161,7 @@ def _targets(subject: Subject) -> Finding:
 
 def _scaled_rows(subject: Subject) -> Finding:
     split, values, kind = subject.preparation.split, subject.values, subject.winner.scaling
-    shared = rows_file(subject.preparation, subject.directory)
+    shared = rows_file(subject.preparation.fingerprint, subject.directory)
     greatest, seen = 0.0, []
     for part in (*(fold.train for fold in split.folds), split.train_and_validation()):
         path = scaled_file(shared, kind, part)
@@ -232,7 +232,7 @@ def _ledger(subject: Subject) -> Finding:
 
 
 def _looks(subject: Subject) -> Finding:
-    ledger = ledger_of(subject.record, subject.stored)
+    ledger = ledger_of(subject.record, (subject.stored.trial, subject.stored.seed))
     return not ledger.other_winners, looks_in_words(ledger)
 
 

@@ -13,7 +13,7 @@ from optuna.terminator import BestValueStagnationEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
 from search.slots import replaced, slots_left
-from search.study import Study, StudySettings
+from search.study import AnyStudy, StudySettings
 from storage.known_trials import newest_trials
 from storage.records import StudyRecord
 
@@ -21,7 +21,7 @@ SETTINGS = "settings"  # the study's attribute that holds them
 _SHARED = ("trials", "timeout", "until", "no_improvement", "grace_period", "checkpoint_seconds")
 
 
-def share_settings(found: optuna.Study, study: Study) -> None:
+def share_settings(found: optuna.Study, study: AnyStudy) -> None:
     """Store what every worker of a study goes by; it may differ from run to run."""
     shared = study.study.model_dump(mode="json", include=set(_SHARED))
     found.set_user_attr(SETTINGS, {**shared, "trials": study.trials})

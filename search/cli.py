@@ -62,7 +62,8 @@ def _options(
 
 @app.command(
     epilog="Examples: `lstm-search run` · `lstm-search run study.toml --trials 100 --workers 4` · "
-    "`lstm-search run --data power.csv --target load --time date --horizon 24`"
+    "`lstm-search run --data power.csv --target load --time date --horizon 24` · "
+    "`lstm-search run --task classification --data train.ts --test-data test.ts`"
 )
 def run(
     study: Annotated[
@@ -70,6 +71,12 @@ def run(
         typer.Argument(help="Study file (TOML). Without it and --data: the embedded example."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="CSV or Parquet file of the series.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="forecasting or classification [forecasting].")
+    ] = None,
+    test_data: Annotated[
+        Path | None, typer.Option(help="Official test set of labelled sequences, a second file.")
+    ] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="Column to forecast; repeat for several.")
     ] = None,
@@ -117,7 +124,9 @@ def run(
     """Search, retrain the winner, test it once, report and save it; or go on where it stopped."""
     changes: dict[str, dict[str, Any]] = {
         "data": {
+            "task": task,
             "path": None if data is None else str(data),
+            "test_path": None if test_data is None else str(test_data),
             "targets": target or None,
             "time": time,
             "horizon": horizon,

@@ -17,7 +17,7 @@ from search.candidates import choose_candidates
 from search.confirmed import CONFIRMS, RUN, SEED, SETTINGS, ended_runs, read_confirmation
 from search.orphans import experimental
 from search.preparation import make_directory
-from search.study import ConfirmSettings, Study
+from search.study import AnyStudy, ConfirmSettings
 from search.worker import WorkerName
 from storage.artifacts import LOCATION
 from storage.database import Database
@@ -45,9 +45,9 @@ class Chosen:
 
 def confirm(
     storage: Database,
-    study: Study,
+    study: AnyStudy,
     found: optuna.Study,
-    carry_out: Callable[[Study, optuna.Study], None],
+    carry_out: Callable[[AnyStudy, optuna.Study], None],
 ) -> None:
     """Train the best trials again until each has its runs; what is stored already is not repeated.
 
@@ -89,7 +89,7 @@ def confirm_settings(found: optuna.Study) -> ConfirmSettings:
     return ConfirmSettings(**found.user_attrs.get(SETTINGS, {}))
 
 
-def _confirming(study: Study, runs: int) -> Study:
+def _confirming(study: AnyStudy, runs: int) -> AnyStudy:
     """The search's settings with so many trials, each to its end."""
     changes = {
         "name": confirmation_name(study.study.name),

@@ -24,7 +24,7 @@ from search.preparation import Preparation
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, forecast_with
 from search.reporting import About, study_report, task_in_words
 from search.stored_forecasts import StoredForecasts, load_forecasts, save_forecasts
-from search.study import Study
+from search.study import CommonStudy, Study
 from storage.address import redacted
 from storage.ledger import Opening, record_opening, utc_now
 from storage.records import StudyRecord, TrialRecord
@@ -108,7 +108,7 @@ def make_report(
             "refit": refitted.seconds,
             "total": time.perf_counter() - started,
         },
-        paths=_paths(study),
+        paths=result_paths(study),
         facts=_facts(study, preparation, record.trials[refitted.trial], refitted.seed)
         | _coverage(study, stored),
     )
@@ -121,7 +121,8 @@ def _truth(preparation: Preparation, part: Part) -> NDArray[np.float64]:
     return target_windows(values, part.origins, horizon, targets).astype(np.float64)
 
 
-def _paths(study: Study) -> dict[str, str]:
+def result_paths(study: CommonStudy) -> dict[str, str]:
+    """Where a report says that files are."""
     folder = study.directory
     return {
         "database": redacted(study.storage_url),

@@ -15,9 +15,10 @@ from objectives.errors import InputError
 from search.budget import SETTINGS
 from search.confirmation import confirm
 from search.devices import plan_compute
-from search.preparation import make_directory, prepare, share_rows
+from search.preparation import make_directory
 from search.searching import Progress, check_same, identity_of, search
-from search.study import Study, make_study
+from search.study import AnyStudy, make_study
+from search.tasks import prepare_study, share_data
 from search.worker import heartbeat, reachable
 from storage.artifacts import open_artifacts
 from storage.database import Database, open_storage
@@ -48,7 +49,7 @@ class Place:
     wait: float = 0.0
 
 
-def study_to_join(name: str, storage_url: str, place: Place) -> Study:
+def study_to_join(name: str, storage_url: str, place: Place) -> AnyStudy:
     """Read a study's configuration from its database and lay this machine's place over it.
 
     Raises:
@@ -76,6 +77,8 @@ def study_to_join(name: str, storage_url: str, place: Place) -> Study:
             f"study {name!r} was begun with a table in memory; name its file with --data"
         )
     sections["data"]["path"] = path
+    if "test_path" in attributes:
+        sections["data"]["test_path"] = attributes["test_path"]
     sections["study"] |= attributes[SETTINGS] | {
         "name": name,
         "storage": storage_url,
@@ -100,7 +103,7 @@ def _begun(storage: Database, name: str) -> dict[str, Any] | None:
     return attributes if SETTINGS in attributes and "artifacts" in attributes else None
 
 
-def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
+def join_study(study: AnyStudy, watch: Callable[[Progress], None]) -> None:
     """Work for a study until it has its trials, or has had enough, and its winner is confirmed.
 
     Args:
@@ -112,16 +115,16 @@ def join_study(study: Study, watch: Callable[[Progress], None]) -> None:
         storage.errors.StorageError: the database or the place for artifacts cannot be used.
         search.searching.SearchInterruptedError: on Ctrl-C.
     """
-    preparation = prepare(study)
+    study, preparation = prepare_study(study)
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = find_study(storage, study.study.name)
     check_same(found, identity_of(study, preparation))
     make_directory(study.directory)
     open_artifacts(study.artifacts)
-    task = share_rows(preparation, study)
+    task = share_data(study, preparation)
     compute = plan_compute(study.study)
 
-    def carry_out(study: Study, found: optuna.Study) -> None:
+    def carry_out(study: AnyStudy, found: optuna.Study) -> None:
         search(study, found, task, preparation.target_hash, compute, watch)
 
     try:

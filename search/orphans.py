@@ -10,11 +10,11 @@ from optuna.trial import TrialState
 
 from search.budget import shared_settings, trials_left
 from search.slots import try_again
-from search.study import Study
+from search.study import AnyStudy
 from search.worker import WorkerName
 
 
-def trials_to_begin(found: optuna.Study, study: Study) -> int:
+def trials_to_begin(found: optuna.Study, study: AnyStudy) -> int:
     """How many trials are to be begun, having queued again those whose worker is gone."""
     with experimental():
         fail_stale_trials(found)

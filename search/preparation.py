@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from objectives.dataset import Dataset, dataset_from_frame, read_dataset
 from objectives.errors import InputError
@@ -14,7 +15,7 @@ from objectives.messages import ForecastTask
 from objectives.season import find_season
 from objectives.split import Part, Split, cut, validation_hash
 from reports.files import atomically
-from search.study import Study
+from search.study import CommonStudy, Study
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Preparation:
     split: Split
     season: int
     target_hash: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the data."""
+        return self.dataset.fingerprint
 
     @property
     def target_values(self) -> str:
@@ -89,20 +95,25 @@ def make_directory(directory: Path) -> None:
         ) from None
 
 
-def rows_file(preparation: Preparation, directory: Path) -> Path:
-    """Where the rows lie that every trial maps, in a study's folder."""
-    return directory / f"rows_{preparation.dataset.fingerprint[:16]}.npy"
+def rows_file(fingerprint: str, directory: Path) -> Path:
+    """Where the rows of data lie that every trial maps, in a study's folder."""
+    return directory / f"rows_{fingerprint[:16]}.npy"
 
 
 def share_rows(preparation: Preparation, study: Study) -> ForecastTask:
     """Write the rows where every trial can map them into its memory."""
-    path = rows_file(preparation, study.directory)
-    if not path.exists():
-        with atomically(path) as unfinished:
-            np.save(unfinished, preparation.dataset.values, allow_pickle=False)
     return ForecastTask(
-        rows=path.resolve(),
+        rows=write_rows(preparation.dataset.values, preparation.fingerprint, study),
         targets=len(preparation.dataset.targets),
         split=preparation.split,
         training=study.training,
     )
+
+
+def write_rows(values: NDArray[np.float64], fingerprint: str, study: CommonStudy) -> Path:
+    """Write rows (rows, columns) into a study's folder, unless they are there."""
+    path = rows_file(fingerprint, study.directory)
+    if not path.exists():
+        with atomically(path) as unfinished:
+            np.save(unfinished, values, allow_pickle=False)
+    return path.resolve()

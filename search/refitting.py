@@ -17,20 +17,22 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
+from objectives.classification.messages import SequenceTask
 from objectives.messages import (
     Compute,
     Epoch,
     ForecastOutcome,
     ForecastRequest,
-    ForecastTask,
     RefitOutcome,
     RefitRequest,
     TrialRequest,
 )
-from objectives.objective import recorded_path, replayed_path, resolved_hyperparameters
+from objectives.objective import any_hyperparameters, recorded_path, replayed_path
+from objectives.split import Part
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
-from search.study import Study
+from search.study import AnyStudy
+from search.tasks import Task
 from search.weights import Weights
 from storage.records import TrialRecord
 
@@ -59,8 +61,8 @@ class Refitted:
 
 
 def refit_winner(
-    study: Study,
-    task: ForecastTask,
+    study: AnyStudy,
+    task: Task,
     winner: TrialRecord,
     compute: Compute,
     kept: Callable[[], Weights | None],
@@ -81,14 +83,15 @@ def refit_winner(
         winner.attributes["seed"],
     ):
         return saved
-    hyperparameters = resolved_hyperparameters(winner.attributes)
-    windows = len(task.split.train_and_validation().origins)
+    hyperparameters = any_hyperparameters(winner.attributes)
+    known = task.split.train_and_validation()
+    examples = len(known.origins if isinstance(known, Part) else known)
     path = recorded_path(winner.attributes)
     request = RefitRequest(
         task=task,
         hyperparameters=hyperparameters,
         seed=winner.attributes["seed"],
-        path=replayed_path(path, study.final, windows, hyperparameters.batch_size),
+        path=replayed_path(path, study.final, examples, hyperparameters.batch_size),
         weights=kept() or _train_again(task, winner, compute),
         directory=study.directory.resolve(),
         members=study.final.members,
@@ -130,13 +133,20 @@ def alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _train_again(task: ForecastTask, winner: TrialRecord, compute: Compute) -> Weights:
+def _train_again(task: Task, winner: TrialRecord, compute: Compute) -> Weights:
     """Repeat a trial whose weights cannot be had, its last fold; its seed makes it the same trial."""
-    hyperparameters = resolved_hyperparameters(winner.attributes)
-    task = replace(task, split=task.split.last_fold())
-    outcome = in_worker(TrialRequest(task, hyperparameters, winner.attributes["seed"]), compute)
+    hyperparameters = any_hyperparameters(winner.attributes)
+    outcome = in_worker(
+        TrialRequest(_last_fold(task), hyperparameters, winner.attributes["seed"]), compute
+    )
     weights: Weights = outcome.weights
     return weights
+
+
+def _last_fold(task: Task) -> Task:
+    if isinstance(task, SequenceTask):
+        return replace(task, split=task.split.last_fold())
+    return replace(task, split=task.split.last_fold())
 
 
 def in_worker(

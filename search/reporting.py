@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from objectives.errors import InputError
-from objectives.objective import resolved_hyperparameters
+from objectives.objective import any_hyperparameters
 from reports.contents import (
     COMMAND,
     Check,
@@ -23,6 +23,7 @@ from search.confirmed import crowned
 from search.intervals import judge_intervals
 from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
+from search.study import is_classification
 from storage.ledger import openings_of
 from storage.records import StudyRecord, TrialRecord
 
@@ -56,7 +57,7 @@ def study_report(
         task=about.task,
         metric=about.metric,
         winner=winner_of(record.trials[stored.trial]),
-        ledger=ledger_of(record, stored),
+        ledger=ledger_of(record, (stored.trial, stored.seed)),
         confirmation=confirmation,
         validation=score(stored.validation_truth, stored.validation),
         test=score(stored.truth, stored.test),
@@ -98,13 +99,19 @@ def report_again(
     identity = record.attributes.get("identity")
     if identity is None:
         raise InputError(f"study {record.name!r} was not made by lstm-search")
+    if is_classification(identity):
+        from search.classification.reporting import report_classes_again  # noqa: PLC0415
+
+        tested = report_classes_again(record, directory, confirmation)
+        if tested is not None:
+            return tested
     stored = load_forecasts(directory)
     if stored is not None and stored.trial < len(record.trials):
-        return study_report(record, _about_before(directory), stored, confirmation)
+        return study_report(record, about_before(directory), stored, confirmation)
     best = crowned(record, confirmation)
     return SearchReport(
         study=record,
-        task=task_in_words(identity["data"]["targets"], identity["data"]["horizon"]),
+        task=_task_of(identity),
         metric=identity["training"]["metric"],
         winner=None if best is None else winner_of(best),
         ledger=ledger_of(record, None),
@@ -118,8 +125,12 @@ def report_again(
     )
 
 
-def _about_before(directory: Path) -> About:
-    """Read what the run that tested the winner wrote down."""
+def about_before(directory: Path) -> About:
+    """Read what the run that tested the winner wrote down.
+
+    Raises:
+        InputError: its report.json cannot be read.
+    """
     path = directory / REPORT
     try:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -151,17 +162,24 @@ def _again(record: StudyRecord, stored: StoredForecasts) -> dict[str, str]:
 
 def winner_of(trial: TrialRecord) -> Winner:
     """A complete trial as a report shows it."""
-    params = resolved_hyperparameters(trial.attributes).as_dict()
+    params = any_hyperparameters(trial.attributes).as_dict()
     return Winner(trial.number, float("nan") if trial.value is None else trial.value, params)
 
 
-def ledger_of(record: StudyRecord, stored: StoredForecasts | None) -> Ledger:
-    """The openings of a study's test set; every model tested but that of `stored` is another's."""
+def ledger_of(record: StudyRecord, tested: tuple[int, int] | None) -> Ledger:
+    """The openings of a study's test set; others than the `tested` trial and seed are told."""
     openings = openings_of(record.attributes)
     others = {(each.trial, each.seeds) for each in openings}
-    if stored is not None:
-        others -= {(stored.trial, (stored.seed,))}
+    if tested is not None:
+        others -= {(tested[0], (tested[1],))}
     return Ledger(openings, tuple(sorted(others)))
+
+
+def _task_of(identity: Mapping[str, Any]) -> str:
+    data = identity["data"]
+    if is_classification(identity):
+        return f"classify sequences by {data['label']}"
+    return task_in_words(data["targets"], data["horizon"])
 
 
 def task_in_words(targets: Sequence[str], horizon: int) -> str:

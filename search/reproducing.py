@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from objectives.errors import InputError
-from objectives.messages import Compute, Epoch, ForecastTask, TrialOutcome, TrialRequest
-from objectives.objective import history, resolved_hyperparameters
+from objectives.messages import Compute, Epoch, TrialOutcome, TrialRequest
+from objectives.objective import any_hyperparameters, history
 from objectives.trial_process import TrialFailedError
 from search.environment import ENVIRONMENT, environment
 from search.refitting import in_worker
+from search.tasks import Task
 from storage.records import TrialRecord
 
 
@@ -55,7 +56,7 @@ def check_reproducible(trial: TrialRecord, name: str) -> None:
     )
 
 
-def reproduce(task: ForecastTask, trial: TrialRecord, gpu: int | None) -> Reproduction:
+def reproduce(task: Task, trial: TrialRecord, gpu: int | None) -> Reproduction:
     """Train a trial again in a process of its own, for as many epochs as it was trained.
 
     Args:
@@ -70,7 +71,7 @@ def reproduce(task: ForecastTask, trial: TrialRecord, gpu: int | None) -> Reprod
     compute = Compute(int(stored["threads"]) if stored else 1, gpu)
     metric, most = task.training.metric, task.training.epochs
     last = max(trial.intermediate_values) if trial.state == "pruned" else math.inf
-    hyperparameters = resolved_hyperparameters(trial.attributes)
+    hyperparameters = any_hyperparameters(trial.attributes)
     request = TrialRequest(task, hyperparameters, trial.attributes["seed"])
     try:
         outcome: TrialOutcome = in_worker(request, compute, partial(_before, last, most))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 
 
@@ -17,7 +18,7 @@ class StudyResult:
     the model must know, a line each.
     """
 
-    report: StudyReport
+    report: StudyReport | ClassificationReport
     directory: Path
     export_problems: tuple[str, ...] = ()
     export_warnings: tuple[str, ...] = ()
@@ -29,7 +30,10 @@ class StudyResult:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """Test scores in the data's units, a row for each of the models and naive forecasts."""
+        """Test scores, of forecasts in the data's units: a row for each of the models and baselines."""
+        if isinstance(self.report, ClassificationReport):
+            classifiers = {"refitted": self.report.test, "train_only": self.report.train_only}
+            return pd.DataFrame({**classifiers, **self.report.baselines}).T
         forecasts = {
             "refitted": self.report.test,
             "train_only": self.report.train_only,

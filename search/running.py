@@ -12,23 +12,21 @@ import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
-from objectives.messages import Compute
+from reports.contents import StudyReport
 from reports.writing import write_report
-from search.auditing import Subject, audit
-from search.bundle_draft import draft_metadata, write_draft
 from search.confirmation import choose_winner, confirm
-from search.confirmed import no_winner, read_confirmation, read_runs
+from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
-from search.exporting import export_if_changed
-from search.finishing import judge_winner, make_report, write_metadata
-from search.preparation import make_directory, prepare, share_rows
-from search.refitting import alone, in_worker, refit_winner
+from search.ending import Ending, end_study
+from search.preparation import Preparation, make_directory
+from search.refitting import alone, refit_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
-from search.study import Study
+from search.study import AnyStudy, Study
 from search.study_figures import importances, study_figures
 from search.study_note import StudyNote
+from search.tasks import prepare_study, share_data
 from search.tracking.following import check_trackers, follow, followers
 from search.weights import load_weights
 from search.worker import heartbeat
@@ -38,7 +36,7 @@ from storage.records import record_of_study
 
 
 def run_study(
-    study: Study,
+    study: AnyStudy,
     frame: pd.DataFrame | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
     command: str = "run_study",
@@ -62,23 +60,26 @@ def run_study(
     started = time.perf_counter()
     check_sampler(study.study.sampler)
     check_trackers(study)
-    preparation = prepare(study, frame)
+    study, preparation = prepare_study(study, frame)
     make_directory(study.directory)
     artifacts = open_artifacts(study.artifacts)
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
-    task = share_rows(preparation, study)
-    note, trackers = StudyNote(storage, found, study, preparation), followers(study)
+    task = share_data(study, preparation)
+    note, trackers = None, followers(study)
+    if isinstance(study, Study) and isinstance(preparation, Preparation):
+        note = StudyNote(storage, found, study, preparation)
 
     def look(progress: Progress) -> None:
         watch(progress)
-        note.watch(progress)
+        if note is not None:
+            note.watch(progress)
         follow(trackers, progress, study.study.name)
 
     try:
         compute = plan_compute(study.study)
 
-        def carry_out(study: Study, found: optuna.Study) -> None:
+        def carry_out(study: AnyStudy, found: optuna.Study) -> None:
             search(study, found, task, preparation.target_hash, compute, look)
 
         carry_out(study, found)
@@ -90,31 +91,18 @@ def run_study(
         kept = partial(load_weights, artifacts, run)
         with alone(study.directory):
             refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
-            stored = judge_winner(study, preparation, task, found, refitted, command)
-            draft = draft_metadata(study, preparation, chosen.trial, refitted, stored)
-            write_draft(study.directory, draft)
-            exported = export_if_changed(
-                storage,
-                study.directory,
-                study.output.formats,
-                lambda request: in_worker(request, Compute()),
-            )
-        record = record_of_study(found)  # with what the ledger says now
-        runs = read_runs(storage, record.name)
-        checks = audit(Subject(preparation, record, runs, stored, study.directory))
+            ending = Ending(study, preparation, task, chosen.trial, refitted, started)
+            report, exported = end_study(ending, storage, found, command)
     finally:
         with suppress(BrokenProcessPool):
             get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
-    write_metadata(study, preparation, chosen.trial, stored)
-    report = make_report(study, preparation, record, refitted, stored, started)
     if exported.bundle is not None:
         report = replace(report, paths={**report.paths, "bundle": str(exported.bundle)})
-    confirmation = read_confirmation(storage, record)
-    report = replace(
-        report, importances=importances(found), confirmation=confirmation, audit=checks
-    )
+    confirmation = read_confirmation(storage, report.study)
+    report = replace(report, importances=importances(found), confirmation=confirmation)
     write_report(report, study.directory, study_figures(found, report.importances))
-    note.finish(report)
+    if note is not None and isinstance(report, StudyReport):
+        note.finish(report)
     for tracker in trackers:
         tracker.finish(report)
     return StudyResult(report, study.directory, exported.problems, exported.warnings)

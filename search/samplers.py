@@ -18,7 +18,7 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.errors import InputError
-from objectives.space import SearchSpace, grid_values
+from objectives.space import Space, grid_values
 from search.slots import seed_of
 
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
@@ -38,7 +38,7 @@ def check_sampler(name: str) -> None:
 
 
 def make_sampler(
-    name: str, space: SearchSpace, workers: int, study_seed: int, seed: int
+    name: str, space: Space[Any], workers: int, study_seed: int, seed: int
 ) -> BaseSampler:
     """Build a sampler for one trial.
 

@@ -11,13 +11,13 @@ import optuna
 from optuna.study import StudyDirection
 
 from objectives.errors import InputError
-from objectives.messages import Compute, ForecastTask
+from objectives.messages import Compute
 from search.budget import share_settings, shared_settings
 from search.engines import run_on_engine
 from search.local_workers import run_here
 from search.orphans import experimental
-from search.preparation import Preparation
-from search.study import Study
+from search.study import AnyStudy, ClassificationStudy
+from search.tasks import AnyPreparation, Task
 from search.worker import WorkerName, WorkOrder
 from storage.database import Database
 from storage.records import StudyRecord, find_study, record_of_study
@@ -38,7 +38,7 @@ class Progress:
     metric: str
 
 
-def open_study(storage: Database, study: Study, preparation: Preparation) -> optuna.Study:
+def open_study(storage: Database, study: AnyStudy, preparation: AnyPreparation) -> optuna.Study:
     """Create the study, or find it and make sure that it is the same one.
 
     Raises:
@@ -60,20 +60,22 @@ def open_study(storage: Database, study: Study, preparation: Preparation) -> opt
         share_settings(found, study)
         found.set_user_attr("confirm", study.confirm.model_dump())
         found.set_user_attr("data_path", _absolute(study.data.path))
+        if isinstance(study, ClassificationStudy):
+            found.set_user_attr("test_path", _absolute(study.data.test_path))
         found.set_user_attr("artifacts", study.artifacts)
     return found
 
 
-def identity_of(study: Study, preparation: Preparation) -> dict[str, Any]:
+def identity_of(study: AnyStudy, preparation: AnyPreparation) -> dict[str, Any]:
     """What two runs, or two machines, must share to work for one study."""
     return {
         **study.identity(),
-        "data_fingerprint": preparation.dataset.fingerprint,
+        "data_fingerprint": preparation.fingerprint,
         "target_hash": preparation.target_hash,
     }
 
 
-def _begin(found: optuna.Study, study: Study, identity: dict[str, Any]) -> None:
+def _begin(found: optuna.Study, study: AnyStudy, identity: dict[str, Any]) -> None:
     if found.trials or found.direction != StudyDirection.MINIMIZE:
         raise InputError(
             f"study {found.study_name!r} is in the database but was not made by lstm-search; choose "
@@ -128,9 +130,9 @@ def _shown(value: Any) -> str:
 
 
 def search(
-    study: Study,
+    study: AnyStudy,
     found: optuna.Study,
-    task: ForecastTask,
+    task: Task,
     target_hash: str,
     compute: tuple[Compute, ...],
     watch: Callable[[Progress], None],

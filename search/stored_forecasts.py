@@ -19,7 +19,7 @@ from reports.files import atomically
 FILE = "forecasts.npz"
 _NAIVE = "naive_"
 _NAIVE_VALIDATION = "validation_mse_"
-_UNUSABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error)
+UNUSABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def load_forecasts(directory: Path) -> StoredForecasts | None:
                 },
                 test_quantiles=saved.get("test_quantiles"),
             )
-    except _UNUSABLE:
+    except UNUSABLE:
         return None
 
 

@@ -4,17 +4,25 @@ import difflib
 import json
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from objectives.classification.settings import (
+    SequenceSettings,
+    SequenceSplitSettings,
+    SequenceTraining,
+)
+from objectives.classification.space import SequenceSpace
 from objectives.errors import InputError
 from objectives.export.messages import Format
 from objectives.pruning import PrunerName
 from objectives.ranges import RealRange
 from objectives.settings import (
+    CommonTraining,
     DataSettings,
     FinalSettings,
     Integer,
@@ -23,13 +31,14 @@ from objectives.settings import (
     SplitSettings,
     TrainingSettings,
 )
-from objectives.space import SearchSpace, check_point
+from objectives.space import SearchSpace, Space, check_point
 from storage.artifacts import absolute_location
 
 BackendName = Literal["local", "dask", "ray"]
 SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # it names a folder too
+ONE_FOLD = "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
 _ARTIFACTS = "artifacts"  # the folder for artifacts beside those of the studies
 
 
@@ -108,21 +117,21 @@ class TrackingSettings(Section):
     mlflow: Annotated[str | None, Field(repr=False)] = None
 
 
-class Study(Section):
-    """A whole study file; its sections are explained in their own classes."""
+class CommonStudy(Section):
+    """What studies of all tasks share; the sections are explained in their own classes."""
 
-    data: DataSettings
-    split: SplitSettings = SplitSettings()
-    space: SearchSpace = SearchSpace()
+    data: Section
+    split: SplitSettings | SequenceSplitSettings
+    space: Space[Any]
+    training: CommonTraining
     study: StudySettings = StudySettings()
-    training: TrainingSettings = TrainingSettings()
     final: FinalSettings = FinalSettings()
     confirm: ConfirmSettings = ConfirmSettings()
     output: OutputSettings = OutputSettings()
     tracking: TrackingSettings = TrackingSettings()
 
     @model_validator(mode="after")
-    def _enqueued_points_fit(self) -> "Study":
+    def _enqueued_points_fit(self) -> "CommonStudy":
         for point in self.study.enqueue:
             check_point(point, self.space)
         if len(self.study.enqueue) > self.study.trials:
@@ -130,10 +139,8 @@ class Study(Section):
                 f"[study] enqueue lists {len(self.study.enqueue)} points, but trials is "
                 f"{self.study.trials}: raise trials or list fewer"
             )
-        if self.study.pruner == "hyperband" and self.split.folds > 1:
-            raise ValueError(
-                "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
-            )
+        if self.study.pruner == "hyperband" and (self.split.folds or 1) > 1:
+            raise ValueError(ONE_FOLD)
         if self.study.sampler == "grid" and self.space.size() is None:
             raise ValueError(
                 "[study] sampler grid needs a finite space: give every range in [space] a step"
@@ -141,7 +148,7 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _folder_is_its_own(self) -> "Study":
+    def _folder_is_its_own(self) -> "CommonStudy":
         if self.study.name.lower() == _ARTIFACTS:
             raise ValueError(
                 f"[study] name: {self.study.name!r} is the folder of all studies' artifacts; "
@@ -181,6 +188,7 @@ class Study(Section):
         sections = self.model_dump(mode="json")
         del sections["output"], sections["confirm"], sections["tracking"]
         del sections["data"]["path"]
+        sections["data"].pop("test_path", None)
         for budget in (
             "name",
             "storage",
@@ -204,7 +212,28 @@ class Study(Section):
         return sections
 
 
-def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> Study:
+class Study(CommonStudy):
+    """A study of forecasts: a whole study file."""
+
+    data: DataSettings
+    split: SplitSettings = SplitSettings()
+    space: SearchSpace = SearchSpace()
+    training: TrainingSettings = TrainingSettings()
+
+
+class ClassificationStudy(CommonStudy):
+    """A study of labelled sequences: a whole study file with [data] task = "classification"."""
+
+    data: SequenceSettings
+    split: SequenceSplitSettings = SequenceSplitSettings()
+    space: SequenceSpace = SequenceSpace()
+    training: SequenceTraining = SequenceTraining()
+
+
+AnyStudy = Study | ClassificationStudy
+
+
+def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> AnyStudy:
     """Read a study file and lay the command line's choices over it.
 
     Args:
@@ -224,8 +253,9 @@ def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> 
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
     data = sections.get("data")
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = str(path.parent / data["path"])
+    for key in ("path", "test_path"):
+        if isinstance(data, dict) and isinstance(data.get(key), str):
+            data[key] = str(path.parent / data[key])
     for section, values in (changes or {}).items():
         found = sections.setdefault(section, {})
         if isinstance(found, dict):
@@ -236,19 +266,59 @@ def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> 
     return make_study(sections, str(path))
 
 
-def make_study(sections: dict[str, Any], source: str) -> Study:
+def make_study(sections: dict[str, Any], source: str) -> AnyStudy:
     """Validate sections read from `source`.
 
     Raises:
         InputError: one line naming the section, the key, what was received and what is allowed.
     """
+    data = sections.get("data")
+    task = data.get("task", "forecasting") if isinstance(data, dict) else "forecasting"
+    if task == "forecasting" and isinstance(data, dict):
+        sections = {**sections, "data": {key: data[key] for key in data if key != "task"}}
+    kind = study_class(task, source)
     try:
-        return Study.model_validate(sections)
+        return kind.model_validate(sections)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_error(error)}") from None
+        raise InputError(f"{source}: {_first_error(error, kind)}") from None
 
 
-def _first_error(error: ValidationError) -> str:
+def study_class(task: object, source: str) -> type[AnyStudy]:
+    """The class of studies of a task.
+
+    Raises:
+        InputError: there is no such task.
+    """
+    kinds: dict[object, type[AnyStudy]] = {
+        "forecasting": Study,
+        "classification": ClassificationStudy,
+    }
+    if not isinstance(task, str) or task not in kinds:
+        raise InputError(
+            f"{source}: [data] task: expected one of {', '.join(map(repr, kinds))}. Received: {task!r}"
+        )
+    return kinds[task]
+
+
+def forecasts_only(study: AnyStudy, command: str) -> Study:
+    """A study of forecasts, for a command that knows no others.
+
+    Raises:
+        InputError: it is one of classification.
+    """
+    if isinstance(study, Study):
+        return study
+    raise InputError(
+        f"study {study.study.name!r} classifies sequences; `lstm-search {command}` is for forecasts"
+    )
+
+
+def is_classification(identity: Mapping[str, Any]) -> bool:
+    """Whether a stored study, of this identity, is one of classification."""
+    return bool(identity["data"].get("task") == "classification")
+
+
+def _first_error(error: ValidationError, kind: type[CommonStudy]) -> str:
     """The most telling of pydantic's errors as one line."""
     details = error.errors(include_url=False)
     first = details[0]["loc"][:2]
@@ -258,7 +328,7 @@ def _first_error(error: ValidationError) -> str:
     if location:
         where = f"[{location[0]}]" + (f" {'.'.join(location[1:])}" if location[1:] else "") + ": "
     if about["type"] == "extra_forbidden":
-        return f"{where}unknown key{_alternatives(location)}"
+        return f"{where}unknown key{_alternatives(location, kind)}"
     if about["type"] == "missing":
         return f"{where}this key is missing; it must be given"
     message = about["msg"].removeprefix("Value error, ")
@@ -285,10 +355,10 @@ def _keys(about: ErrorDetails) -> list[str]:
     return parts[:2]
 
 
-def _alternatives(location: list[str]) -> str:
-    model: Any = Study
+def _alternatives(location: list[str], kind: type[CommonStudy]) -> str:
+    model: Any = kind
     if len(location) > 1:
-        model = getattr(Study.model_fields.get(location[0]), "annotation", Study)
+        model = getattr(kind.model_fields.get(location[0]), "annotation", kind)
     known = sorted(RealRange.model_fields if len(location) > 2 else model.model_fields)
     close = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""

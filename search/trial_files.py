@@ -11,7 +11,7 @@ from optuna.artifacts._protocol import ArtifactStore
 
 from objectives.messages import PICTURED_SECONDS
 from objectives.objective import EndedTrial
-from search.study import Study
+from search.study import AnyStudy, Study
 from search.trial_notes import trial_note
 from storage.artifacts import attach_file
 from storage.database import Database
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 def describe_trial(
-    study: Study,
+    study: AnyStudy,
     storage: Database,
     store: ArtifactStore | None,
     trial: optuna.Trial,
@@ -47,7 +47,7 @@ def describe_trial(
         trial.set_user_attr("artifact_failure", str(error))
 
 
-def _files(folder: Path, study: Study, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
+def _files(folder: Path, study: AnyStudy, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
     about = folder / "trial.json"
     about.write_text(json.dumps(_facts(trial, ended, study.training.metric), indent=1))
     try:
@@ -58,7 +58,7 @@ def _files(folder: Path, study: Study, trial: optuna.Trial, ended: EndedTrial) -
         return [about]
 
 
-def _pictures(folder: Path, study: Study, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
+def _pictures(folder: Path, study: AnyStudy, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
     # Only workers that draw pay the 30 MB and the half second that matplotlib takes.
     from reports import trial_pictures as pictures  # noqa: PLC0415
 
@@ -72,7 +72,7 @@ def _pictures(folder: Path, study: Study, trial: optuna.Trial, ended: EndedTrial
     )
     pictures.save_loss_curves(path, f"Trial {trial.number}: loss by epoch", curves)
     glimpse = ended.outcome and ended.outcome.glimpse
-    if not glimpse:
+    if not glimpse or not isinstance(study, Study):
         return [path]
     second, target = folder / "validation_forecast.png", study.data.targets[0]
     piece = pictures.ValidationPiece(target, glimpse.rows, glimpse.truth, glimpse.forecast)

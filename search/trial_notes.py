@@ -3,10 +3,11 @@
 from math import isfinite
 from typing import Any
 
+from objectives.classification.messages import SequenceHyperparameters
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import Epoch
 from objectives.objective import EndedTrial
-from objectives.settings import TrainingSettings
+from objectives.settings import CommonTraining
 from reports.wording import counted, number, setting
 
 # What is worth a word only where it is unusual.
@@ -20,32 +21,39 @@ _USUAL: dict[str, Any] = {
 }
 
 
-def trial_note(ended: EndedTrial, training: TrainingSettings) -> str:
+def trial_note(ended: EndedTrial, training: CommonTraining) -> str:
     """A trial's note: Markdown of two lines."""
     return f"{network_in_words(ended.hyperparameters)}  \n{end_in_words(ended, training)}"
 
 
-def network_in_words(values: Hyperparameters) -> str:
+def network_in_words(values: Hyperparameters | SequenceHyperparameters) -> str:
     """The hyperparameters as one line."""
     units = [str(width) for width in values.units]
     width = f"{len(units)} × {units[0]}" if len(set(units)) == 1 else " + ".join(units)
     unusual = [
         f"{name.replace('_', ' ')} {setting(getattr(values, name))}"
         for name, usual in _USUAL.items()
-        if getattr(values, name) != usual
+        if getattr(values, name, usual) != usual
     ]
     parts = [
         f"LSTM of {width} units on {counted(values.timesteps, 'row')}",
         f"dropout {setting(values.dropout)}",
         f"batches of {values.batch_size}",
         f"{values.optimizer} at {setting(values.learning_rate)}",
-        f"output {values.output}" + (" with a linear skip" if values.skip == "linear" else ""),
+        *_output_in_words(values),
         *unusual,
     ]
     return ", ".join(parts)
 
 
-def end_in_words(ended: EndedTrial, training: TrainingSettings) -> str:
+def _output_in_words(values: Hyperparameters | SequenceHyperparameters) -> list[str]:
+    skip = "a linear skip" if values.skip == "linear" else ""
+    if isinstance(values, SequenceHyperparameters):
+        return [text for text in (skip, f"noise {setting(values.noise)}") if text]
+    return [f"output {values.output}" + (f" with {skip}" if skip else "")]
+
+
+def end_in_words(ended: EndedTrial, training: CommonTraining) -> str:
     """Why the trial ended, and what it was worth."""
     if ended.failure:
         again = "; it is tried again" if ended.again else ""

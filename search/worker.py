@@ -21,7 +21,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.checkpoint import remove_checkpoint
-from objectives.messages import Checkpointing, Compute, ForecastTask, TrialOutcome
+from objectives.messages import Checkpointing, Compute, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
@@ -30,7 +30,8 @@ from search.confirmed import CONFIRMS, SEED
 from search.environment import ENVIRONMENT, environment
 from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
-from search.study import Study
+from search.study import AnyStudy
+from search.tasks import Task
 from search.trial_files import describe_trial
 from search.weights import save_weights
 from storage.artifacts import artifact_folder, open_artifacts
@@ -52,9 +53,9 @@ class WorkOrder:
     goes on once the file `stop` exists.
     """
 
-    study: Study
+    study: AnyStudy
     storage_url: str = field(repr=False)
-    task: ForecastTask
+    task: Task
     target_hash: str
     compute: tuple[Compute, ...]
     artifacts: str | None
@@ -108,7 +109,7 @@ def work(order: WorkOrder, number: int) -> None:
         began=lambda: turn.close(),  # noqa: PLW0108  (each trial has a turn of its own)
     )
     epochs = order.study.training.epochs
-    pruner = GlancingPruner(make_pruner(settings.pruner, epochs, order.study.split.folds))
+    pruner = GlancingPruner(make_pruner(settings.pruner, epochs, order.study.split.folds or 1))
     study = find_study(storage, settings.name, sampler, pruner, _HOLD_SECONDS)
     objective = _objective(order, storage, order.compute[number], stop, lambda: sampler.slot)
 

@@ -61,6 +61,10 @@ class SequenceSplit:
     folds: tuple[SequenceFold, ...]
     test: NDArray[np.int64]
 
+    def last_fold(self) -> "SequenceSplit":
+        """The same without the earlier folds."""
+        return SequenceSplit(self.folds[-1:], self.test)
+
     def train_and_validation(self) -> NDArray[np.int64]:
         """Every sequence that is not a test one, in the order of the data."""
         fold = self.folds[-1]

@@ -8,12 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import (
-    GroupShuffleSplit,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
 
 from objectives.classification.sequences import SequenceFold, Sequences, SequenceSplit
 from objectives.classification.settings import MANY_SEQUENCES, SequenceSplitSettings
@@ -63,6 +57,11 @@ def split_hash(split: SequenceSplit) -> str:
     return digest.hexdigest()
 
 
+def part_hash(numbers: NDArray[np.int64]) -> str:
+    """Hash which sequences a part is made of: SHA-256 in hex."""
+    return hashlib.sha256(numbers.astype("<i8").tobytes()).hexdigest()
+
+
 def _test(
     sequences: Sequences, settings: SequenceSplitSettings, seed: int
 ) -> tuple[_Numbers, _Numbers]:
@@ -75,6 +74,11 @@ def _test(
 def _folds(
     sequences: Sequences, rest: _Numbers, settings: SequenceSplitSettings, seed: int
 ) -> Iterator[SequenceFold]:
+    from sklearn.model_selection import (  # noqa: PLC0415  (a second that forecasts need not wait)
+        StratifiedGroupKFold,
+        StratifiedKFold,
+    )
+
     count = settings.folds or (_DEFAULT_FOLDS if len(rest) < MANY_SEQUENCES else 1)
     if count == 1:
         share = settings.validation * len(sequences.labels) / len(rest)
@@ -97,6 +101,11 @@ def _one_cut(
     sequences: Sequences, numbers: _Numbers, share: float, seed: int
 ) -> tuple[_Numbers, _Numbers]:
     """Cut once: what stays, and a share that is stratified, or made of whole groups."""
+    from sklearn.model_selection import (  # noqa: PLC0415
+        GroupShuffleSplit,
+        StratifiedShuffleSplit,
+    )
+
     labels = sequences.labels[numbers]
     if sequences.groups is not None:
         groups = sequences.groups[numbers]

@@ -14,6 +14,7 @@ from search.confirmed import read_runs
 from search.joining import Place, study_to_join
 from search.preparation import prepare
 from search.stored_forecasts import load_forecasts
+from search.study import forecasts_only
 from storage.database import open_storage
 from storage.records import read_study
 
@@ -23,7 +24,7 @@ def execute(
 ) -> int:
     """Print every check with its evidence; 1 if one fails. The test set is forecast, not scored."""
     url = existing_url(storage, out)
-    study = study_to_join(name, url, Place(data, results_folder(out)))
+    study = forecasts_only(study_to_join(name, url, Place(data, results_folder(out))), "audit")
     database = open_storage(url)
     record = read_study(database, name, epochs=False)
     stored = load_forecasts(study.directory)

@@ -2,22 +2,29 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search.preparation import Preparation, prepare
+from search.classification.preparation import SequencePreparation
+from search.preparation import Preparation
 from search.samplers import check_sampler
-from search.study import Study, load_study
+from search.study import AnyStudy, Study, load_study
+from search.tasks import prepare_study
 
 
 def execute(path: Path, data: Path | None) -> int:
     """Print shapes, splits with their dates, windows and the size of the space."""
     study = load_study(path, {"data": {"path": str(data)}} if data else None)
     check_sampler(study.study.sampler)
-    preparation = prepare(study)
+    study, preparation = prepare_study(study)
     console = Console()
-    console.print(_data_table(study, preparation))
-    console.print(_split_table(preparation))
+    if isinstance(preparation, SequencePreparation):
+        console.print(_sequences_table(preparation))
+        console.print(_folds_table(preparation))
+    elif isinstance(study, Study):
+        console.print(_data_table(study, preparation))
+        console.print(_split_table(preparation))
     console.print(_space_table(study))
     size = study.space.size()
     points = "unlimited (a range is continuous)" if size is None else f"{size:,}"
@@ -52,7 +59,32 @@ def _split_table(preparation: Preparation) -> Table:
     return table
 
 
-def _space_table(study: Study) -> Table:
+def _sequences_table(preparation: SequencePreparation) -> Table:
+    sequences = preparation.sequences
+    table = Table("data", "", header_style="bold", title_justify="left")
+    lengths, groups = sequences.lengths, sequences.groups
+    table.add_row("source", sequences.source)
+    table.add_row("sequences", f"{len(lengths)} of {lengths.min()} to {lengths.max()} steps")
+    table.add_row("inputs", ", ".join(sequences.features))
+    table.add_row("groups", "none" if groups is None else str(groups.max() + 1))
+    table.add_row("filled cells", str(sequences.filled))
+    return table
+
+
+def _folds_table(preparation: SequencePreparation) -> Table:
+    """Count the sequences of each class in each part."""
+    sequences, split = preparation.sequences, preparation.split
+    table = Table("part", "sequences", *sequences.classes, header_style="bold")
+    parts = [("test", split.test)]
+    for number, fold in reversed(list(enumerate(split.folds, start=1))):
+        parts += [(f"validation {number}", fold.validation), (f"train {number}", fold.train)]
+    for name, numbers in reversed(parts):
+        counts = np.bincount(sequences.labels[numbers], minlength=len(sequences.classes))
+        table.add_row(name, str(len(numbers)), *map(str, counts))
+    return table
+
+
+def _space_table(study: AnyStudy) -> Table:
     table = Table("hyperparameter", "searched", header_style="bold")
     for name, distribution in study.space.distributions().items():
         table.add_row(name, str(distribution))

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from objectives.classification.space import SequenceSpace
 from objectives.errors import InputError
 from objectives.space import SearchSpace, check_point
 from search.commands.opening import open_existing
 from search.stored_identity import stored_identity
+from search.study import is_classification
 from storage.records import find_study
 
 
@@ -20,7 +22,8 @@ def execute(name: str, text: str, storage: str | None, out: Path | None) -> int:
     study = find_study(open_existing(storage, out), name)
     point = _point(text)
     identity = stored_identity(name, study.user_attrs)
-    check_point(point, SearchSpace(**identity["space"]))
+    kind = SequenceSpace if is_classification(identity) else SearchSpace
+    check_point(point, kind(**identity["space"]))
     study.enqueue_trial(point)
     print(f"{json.dumps(point)} is queued in study {name}; it counts towards the total of trials")
     return 0

@@ -12,7 +12,6 @@ from objectives.dataset import Dataset
 from objectives.errors import InputError
 from objectives.ranges import WholeRange
 from objectives.season import find_season
-from search.preparation import prepare
 from search.study import load_study
 from search.study_template import (
     Plan,
@@ -22,6 +21,7 @@ from search.study_template import (
     targets_in_words,
 )
 from search.survey import Survey, survey
+from search.tasks import prepare_study
 
 _LONGEST_DEFAULT_HORIZON = 96
 _LONGEST_DEFAULT_WINDOW = 384  # further back, an LSTM learns slowly and little
@@ -156,7 +156,7 @@ def _write(out: Path, text: str) -> None:
     unfinished = out.parent / f"unfinished-{os.getpid()}.toml"
     try:
         unfinished.write_text(text, encoding="utf-8")
-        prepare(load_study(unfinished))
+        prepare_study(load_study(unfinished))
         unfinished.replace(out)
     except (OSError, UnicodeEncodeError) as error:
         reason = (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.numbers import report_json
 from reports.verdict import verdict
@@ -52,7 +53,7 @@ def execute(
         print(report_json(report), end="")
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    if isinstance(report, StudyReport):
+    if isinstance(report, StudyReport | ClassificationReport):
         console.print(verdict(report), style="bold")
         console.print(looks_in_words(report.ledger))
     else:

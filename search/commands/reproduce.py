@@ -12,9 +12,10 @@ from search.commands.opening import existing_url, results_folder
 from search.confirmed import ended_runs
 from search.devices import plan_compute
 from search.joining import Place, study_to_join
-from search.preparation import make_directory, prepare, share_rows
+from search.preparation import make_directory
 from search.reproducing import Reproduction, check_reproducible, reproduce
 from search.searching import check_same, identity_of
+from search.tasks import prepare_study, share_data
 from storage.database import Database, open_storage
 from storage.records import TrialRecord, confirmation_name, find_study, has_study, read_study
 
@@ -43,11 +44,11 @@ def execute(
     database = open_storage(url)
     trial = _find(database, sought)
     check_reproducible(trial, sought.text)
-    preparation = prepare(study)
+    study, preparation = prepare_study(study)
     check_same(find_study(database, sought.study), identity_of(study, preparation))
     make_directory(study.directory)
     gpu = plan_compute(study.study)[0].gpu
-    found = reproduce(share_rows(preparation, study), trial, gpu)
+    found = reproduce(share_data(study, preparation), trial, gpu)
     if as_json:
         print(json.dumps({**asdict(sought), **asdict(found), "same": found.same}, indent=2))
     else:

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from objectives.errors import InputError
 from reports.audit import audit_in_words
+from reports.classification.contents import ClassificationReport
+from reports.classification.tables import class_scores_table
 from reports.numbers import report_json
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.tables import scores_table, winner_table
@@ -22,9 +24,14 @@ from search.commands.export import print_complaints
 from search.progress import show_progress
 from search.result import StudyResult
 from search.running import run_study
-from search.study import Study, load_study, make_study
+from search.study import AnyStudy, load_study, make_study
 
-_OPTIONS = {"path": "data", "targets": "target", "directory": "out"}  # keys called otherwise
+_OPTIONS = {  # keys called otherwise
+    "path": "data",
+    "test_path": "test-data",
+    "targets": "target",
+    "directory": "out",
+}
 
 
 def execute(
@@ -47,7 +54,7 @@ def execute(
     given = _given(changes, enqueue)
     study = _study(path, given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
-    epochs = study.training.epochs * study.split.folds
+    epochs = study.training.epochs * (study.split.folds or 1)
     with show_progress(epochs, quiet=quiet or as_json) as watch:
         command = called(path, given, study.study.seed)
         result = run_study(study, watch=watch, command=command)
@@ -73,7 +80,7 @@ def _given(
     return given
 
 
-def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> Study:
+def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> AnyStudy:
     if path is None and "path" in given["data"]:
         given["study"].setdefault("name", _name_of(Path(given["data"]["path"])))
         return make_study(given, "command line")
@@ -116,7 +123,11 @@ def _print(result: StudyResult) -> None:
     report = result.report
     console.print()
     console.print(winner_table(report))
-    console.print(scores_table(report))
+    console.print(
+        class_scores_table(report)
+        if isinstance(report, ClassificationReport)
+        else scores_table(report)
+    )
     if report.confirmation is not None:
         console.print(decision_in_words(report.confirmation), highlight=False)
     if (found := optimism(report)) is not None:
@@ -124,9 +135,10 @@ def _print(result: StudyResult) -> None:
     console.print(verdict(report), style="bold", highlight=False)
     style = "bold red" if report.ledger.other_winners else None
     console.print(looks_in_words(report.ledger), style=style, highlight=False)
-    failed = any(not check.passed for check in report.audit)
-    style = "bold red" if failed else None
-    console.print(audit_in_words(report.audit), style=style, highlight=False)
+    if report.audit:
+        failed = any(not check.passed for check in report.audit)
+        style = "bold red" if failed else None
+        console.print(audit_in_words(report.audit), style=style, highlight=False)
     console.print()
     for what in ("report", "database", "model", "bundle"):
         if what in report.paths:

@@ -18,7 +18,7 @@ def execute(name: str, storage: str | None, place: Place, *, quiet: bool) -> int
     """
     study = study_to_join(name, existing_url(storage, place.directory), place)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
-    epochs = study.training.epochs * study.split.folds
+    epochs = study.training.epochs * (study.split.folds or 1)
     with show_progress(epochs, quiet=quiet) as watch:
         join_study(study, watch)
     return 0

@@ -14,10 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from objectives.errors import InputError
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.counts import finished_trials
 from search.searching import Progress
-from search.study import Study
+from search.study import AnyStudy
 from search.tracking.tracker import Tracker
 from storage.address import HIDDEN
 from storage.records import StudyRecord
@@ -27,7 +28,7 @@ _PASSWORD = re.compile(r"//[^/@\s]*@")  # MLflow's messages repeat the address o
 _LAST_SECONDS = 600.0  # and the end of the run
 
 
-def check_trackers(study: Study) -> None:
+def check_trackers(study: AnyStudy) -> None:
     """Find out now whether what [tracking] asks for is installed.
 
     Raises:
@@ -66,7 +67,7 @@ class Following:
 
         self._unless_failed(log)
 
-    def finish(self, report: StudyReport) -> None:
+    def finish(self, report: StudyReport | ClassificationReport) -> None:
         """Log what is missing, then the winner."""
         self.catch_up(report.study, _LAST_SECONDS)
         self._unless_failed(lambda tracker: tracker.log_winner(report))
@@ -90,7 +91,7 @@ class Following:
             )
 
 
-def followers(study: Study) -> list[Following]:
+def followers(study: AnyStudy) -> list[Following]:
     """What [tracking] asks for."""
     metric, directory, name = study.training.metric, study.directory, study.study.name
     uri = study.tracking.mlflow

@@ -18,6 +18,7 @@ for _name, _value in (
 from mlflow.entities import Metric, Param  # noqa: E402
 from mlflow.tracking import MlflowClient  # noqa: E402
 
+from reports.classification.contents import ClassificationReport  # noqa: E402
 from reports.contents import StudyReport  # noqa: E402
 from reports.verdict import verdict  # noqa: E402
 from search.tracking.tracker import curve_points, parameters, winner_scores  # noqa: E402
@@ -73,7 +74,7 @@ class MLflow:
         self._write(run, parameters(trial), metrics)
         self._client.set_terminated(run, _STATUS[trial.state], ended)
 
-    def log_winner(self, report: StudyReport) -> None:
+    def log_winner(self, report: StudyReport | ClassificationReport) -> None:
         """Write test scores and hyperparameters, and attach the model, its bundle and the report."""
         run = self._begin("winner", {"mlflow.note.content": verdict(report)}, None)
         metrics = [Metric(name, value, 0, 0) for name, value in winner_scores(report).items()]

@@ -9,6 +9,7 @@ from typing import Any
 from tensorboardX import SummaryWriter
 from tensorboardX.summary import hparams
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.verdict import verdict
 from search.tracking.tracker import curve_points, parameters, winner_scores
@@ -36,7 +37,7 @@ class TensorBoard:
             best = {} if trial.value is None else {f"best_validation_{self._metric}": trial.value}
             _add_results(writer, parameters(trial), best)
 
-    def log_winner(self, report: StudyReport) -> None:
+    def log_winner(self, report: StudyReport | ClassificationReport) -> None:
         """Write test scores, hyperparameters, and the verdict in words."""
         with self._run("winner") as writer:
             _add_results(writer, dict(report.winner.params), winner_scores(report))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, Protocol
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from storage.records import TrialRecord
 
@@ -17,7 +18,7 @@ class Tracker(Protocol):
     def log_trial(self, trial: TrialRecord) -> None:
         """Make a run of a trial that has ended."""
 
-    def log_winner(self, report: StudyReport) -> None:
+    def log_winner(self, report: StudyReport | ClassificationReport) -> None:
         """Make a run of the refitted winner, with its test scores."""
 
 
@@ -36,7 +37,14 @@ def curve_points(trial: TrialRecord) -> Iterator[tuple[str, int, float]]:
                 yield shown, epoch, value
 
 
-def winner_scores(report: StudyReport) -> dict[str, float]:
-    """The winner's test scores in the data's units."""
-    scores = report.test.data_units.overall
-    return {f"test_{name}": value for name, value in scores.items() if isfinite(value)}
+def winner_scores(report: StudyReport | ClassificationReport) -> dict[str, float]:
+    """The winner's test scores; of forecasts in the data's units."""
+    return {
+        f"test_{name}": value for name, value in _test_scores(report).items() if isfinite(value)
+    }
+
+
+def _test_scores(report: StudyReport | ClassificationReport) -> Mapping[str, float]:
+    if isinstance(report, ClassificationReport):
+        return report.test
+    return report.test.data_units.overall

@@ -1,0 +1,1 @@
+"""What a finished study of classification leaves behind: its numbers, verdict and page."""

@@ -1,0 +1,99 @@
+"""What a report of classification says, as plain frozen data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.contents import Check, Estimate, Refit, SearchReport, Winner
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How one class is told from the others; `support` counts its test sequences."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Test sequences whose predicted class has a probability between `low` and `high`.
+
+    `confidence` is the mean of these probabilities, `accuracy` the share of them that is right.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Probabilities against what came true, and the mean gap between them."""
+
+    bins: Sequence[Bin]
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """The refitted model against a baseline: its scores less the baseline's, by metric.
+
+    `model_only` and `baseline_only` count the sequences that only one has right; `p` is that of
+    McNemar's test and `adjusted_p` is raised for the number of baselines tested (Holm 1979).
+    """
+
+    scores: Mapping[str, Estimate]
+    model_only: int
+    baseline_only: int
+    p: float
+    adjusted_p: float
+
+
+@dataclass(frozen=True)
+class ClassUncertainty:
+    """How far the test scores can be trusted, from `resamples` of `clusters` independent sequences."""
+
+    sequences: int
+    clusters: int
+    resamples: int
+    scores: Mapping[str, Estimate]
+    differences: Mapping[str, ClassDifference]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport(SearchReport):
+    """Everything that is known when a study of classification is done.
+
+    `validation` scores the winner on the sequences that validate (of the last fold); `test` the
+    refitted model; `train_only` the winner before the refit, on the test set; `baselines` the others
+    there: metric → figure, NaN where there is none. `confusion` (classes, classes) counts test
+    sequences: rows are the truth, columns the refitted model's. `uncertainty` is None where the test set
+    is too small, `audit` empty where none was made.
+    """
+
+    winner: Winner
+    labels: tuple[str, ...]
+    validation: Mapping[str, float]
+    test: Mapping[str, float]
+    train_only: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, float]]
+    confusion: NDArray[np.int64]
+    per_class: Sequence[ClassFigures]
+    reliability: Reliability
+    refit: Refit
+    uncertainty: ClassUncertainty | None
+    audit: tuple[Check, ...] = ()
+
+
+def judged_by(metric: str, scores: Mapping[str, float]) -> float:
+    """A study's metric, of which less is better, from scores."""
+    errors = {"error_rate": "accuracy", "balanced_error_rate": "balanced_accuracy"}
+    return 1.0 - scores[errors[metric]] if metric in errors else scores[metric]

@@ -1,0 +1,1 @@
+"""What a study does otherwise where sequences are classified: its beginning and its end."""

@@ -1,0 +1,72 @@
+"""From a study file to what every trial of classification shares, checked before anything is trained."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from objectives.classification.messages import SequenceTask
+from objectives.classification.reading import read_sequences, sequences_from_frame
+from objectives.classification.sequences import Sequences, SequenceSplit
+from objectives.classification.split import split_hash, split_sequences
+from objectives.errors import InputError
+from search.preparation import write_rows
+from search.study import ONE_FOLD, ClassificationStudy
+
+
+@dataclass(frozen=True)
+class SequencePreparation:
+    """Labelled sequences divided for a study; the hash is of those that validate."""
+
+    sequences: Sequences
+    split: SequenceSplit
+    target_hash: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the data."""
+        return self.sequences.fingerprint
+
+
+def prepare_sequences(
+    study: ClassificationStudy, frame: pd.DataFrame | None = None
+) -> SequencePreparation:
+    """Read and check the data, and divide them.
+
+    Raises:
+        InputError: anything about the data or the split that cannot be.
+    """
+    sequences = (
+        read_sequences(study.data) if frame is None else sequences_from_frame(frame, study.data)
+    )
+    split = split_sequences(sequences, study.split, study.study.seed)
+    return SequencePreparation(sequences, split, split_hash(split))
+
+
+def settled_study(
+    study: ClassificationStudy, preparation: SequencePreparation
+) -> ClassificationStudy:
+    """The study with what the data decide: the number of folds, and how long "all" timesteps are.
+
+    Raises:
+        InputError: the space asks for more timesteps than any sequence has, or the pruner for one fold.
+    """
+    folds = len(preparation.split.folds)
+    if study.study.pruner == "hyperband" and folds > 1:
+        raise InputError(ONE_FOLD)
+    split = study.split.model_copy(update={"folds": folds})
+    space = study.space.for_longest(int(preparation.sequences.lengths.max()))
+    return study.model_copy(update={"split": split, "space": space})
+
+
+def share_sequences(preparation: SequencePreparation, study: ClassificationStudy) -> SequenceTask:
+    """Write the rows where every trial can map them into its memory."""
+    sequences = preparation.sequences
+    return SequenceTask(
+        rows=write_rows(sequences.values, sequences.fingerprint, study),
+        ends=sequences.ends,
+        lengths=sequences.lengths,
+        labels=sequences.labels,
+        classes=len(sequences.classes),
+        split=preparation.split,
+        training=study.training,
+    )

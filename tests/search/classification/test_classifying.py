@@ -1,0 +1,168 @@
+"""A study of classification from the command line to its report, on sequences of unequal length."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from objectives.errors import InputError
+from search.study import make_study
+
+STUDY = """
+[data]
+task = "classification"
+path = "order.parquet"
+
+[space]
+units = 16
+depth = 1
+dropout = 0.0
+batch_size = 32
+learning_rate = [0.01, 0.02]
+bidirectional = false
+skip = "none"
+noise = 0.0
+
+[study]
+trials = 2
+seed = 3
+
+[split]
+folds = 2
+
+[confirm]
+seeds = 0
+
+[training]
+epochs = 25
+patience = 8
+"""
+
+
+def order_of_pulses(sequences: int = 700) -> pd.DataFrame:
+    """Sequences of 7 to 30 steps in 12 channels of standard normal noise.
+
+    Channel 0 and channel 1 have a pulse of height 6 each, at different steps; the class tells which
+    comes first. No statistic of a whole channel tells that, so that a linear model on them has to guess.
+    The last 200 sequences are the official test part.
+    """
+    generator = np.random.default_rng(11)
+    frames = []
+    for number in range(sequences):
+        length = int(generator.integers(7, 31))
+        values: NDArray[np.float64] = generator.normal(size=(length, 12))
+        first, second = generator.choice(length, size=2, replace=False)
+        values[first, 0] += 6
+        values[second, 1] += 6
+        frame = pd.DataFrame(values, columns=[f"channel_{channel}" for channel in range(12)])
+        label = "zero first" if first < second else "one first"
+        split = "test" if number >= sequences - 200 else "train"
+        frames.append(frame.assign(id=number, time=range(length), label=label, split=split))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, command: list[str]) -> tuple[Path, str]:
+    """A finished study: its folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("classified")
+    order_of_pulses().to_parquet(folder / "order.parquet")
+    (folder / "order.toml").write_text(STUDY)
+    arguments = ["run", str(folder / "order.toml"), "--out", str(folder / "runs")]
+    done = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture
+def report(run: tuple[Path, str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run[0] / "runs" / "order" / "report.json").read_text())
+    return found
+
+
+def test_an_lstm_is_better_than_a_linear_model_on_summary_statistics(
+    report: dict[str, Any],
+) -> None:
+    difference = report["uncertainty"]["differences"]["linear_summary"]
+    assert difference["outcome"] == "better"
+    assert difference["mcnemar"]["p"] < 0.01
+    assert report["test"]["accuracy"] > 0.9
+    assert set(report["baselines"]) == {
+        "majority_class",
+        "linear_summary",
+        "dtw_nearest_neighbour",
+    }, "lengths are unequal, so that nothing can be flattened"
+
+
+def test_the_report_says_what_the_test_found(run: tuple[Path, str], report: dict[str, Any]) -> None:
+    assert report["labels"] == ["one first", "zero first"]
+    matrix = np.array(report["confusion_matrix"])
+    assert matrix.sum() == 200
+    assert np.trace(matrix) / 200 == pytest.approx(report["test"]["accuracy"])
+    assert sum(each["support"] for each in report["per_class"]) == 200
+    assert sum(each["count"] for each in report["reliability"]["bins"]) == 200
+    assert len(report["ledger"]["openings"]) == 1
+    assert report["facts"]["validation by fold"].count(",") == 1
+    page = (run[0] / "runs" / "order" / "report.md").read_text()
+    assert report["verdict"] in page
+    assert "## Confusion matrix" in page
+    assert report["verdict"] in " ".join(run[1].split())
+
+
+def test_the_report_comes_again_without_another_look(
+    run: tuple[Path, str], report: dict[str, Any], command: list[str]
+) -> None:
+    folder = run[0]
+    arguments = ["report", "order", "--out", str(folder / "runs"), "--json"]
+    again = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert json.loads(again.stdout) == report
+
+
+def test_check_counts_the_classes_of_every_part(run: tuple[Path, str], command: list[str]) -> None:
+    arguments = ["check", str(run[0] / "order.toml")]
+    done = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "700 of 7 to 30 steps" in done.stdout
+    assert "validation 2" in done.stdout
+
+
+def test_a_missing_test_file_is_told_in_one_line(run: tuple[Path, str], command: list[str]) -> None:
+    data = ["--data", str(run[0] / "order.parquet"), "--out", str(run[0] / "other")]
+    done = subprocess.run(
+        [*command, "run", "--task", "classification", *data, "--test-data", "there.ts"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "there.ts: no such file" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"data": {"task": "guessing"}}, r"\[data\] task: expected one of 'forecasting', 'class"),
+        ({"data": {"task": "classification", "targets": ["x"]}}, r"\[data\] targets: unknown key"),
+        ({"data": {"task": "classification", "stride": 2}}, "give timesteps too"),
+        (
+            {"data": {"task": "classification"}, "training": {"metric": "mse"}},
+            r"\[training\] metric: Input should be 'log_loss'",
+        ),
+    ],
+)
+def test_study_files_that_cannot_be_are_told_in_one_line(
+    sections: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make_study(sections, "file")
