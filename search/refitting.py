@@ -27,7 +27,7 @@ from objectives.messages import (
     RefitRequest,
     TrialRequest,
 )
-from objectives.objective import any_hyperparameters, recorded_path, replayed_path
+from objectives.objective import any_hyperparameters, mean_path, recorded_path, replayed_path
 from objectives.split import Part
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
@@ -86,7 +86,8 @@ def refit_winner(
     hyperparameters = any_hyperparameters(winner.attributes)
     known = task.split.train_and_validation()
     examples = len(known.origins if isinstance(known, Part) else known)
-    path = recorded_path(winner.attributes)
+    of_winner = mean_path if isinstance(task, SequenceTask) else recorded_path
+    path = of_winner(winner.attributes)
     request = RefitRequest(
         task=task,
         hyperparameters=hyperparameters,
