@@ -41,6 +41,7 @@ def progress_figure(record: StudyRecord, metric: str, naive: Mapping[str, float]
         for (name, value), style in zip(naive.items(), NAIVE, strict=False)
     ]
     layout = axes("Trial", f"Validation {metric}", logarithmic=True)
+    layout["title"] = {"text": "The search beside naive forecasts"}
     return {"data": _coloured([trace, *scale]), "layout": layout}
 
 
