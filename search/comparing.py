@@ -8,6 +8,7 @@ from search.budget import seconds_of_search
 from search.confirmed import crowned, read_confirmation
 from search.stored_forecasts import load_forecasts, scorer
 from search.stored_identity import NAIVE, TARGET_VALUES, stored_identity
+from search.study import check_forecasts
 from storage.database import Database
 from storage.records import read_study
 
@@ -46,11 +47,12 @@ def read_compared(database: Database, name: str, results: Path) -> Compared:
         results: the folder of results, which has the forecasts of a study that has been tested here.
 
     Raises:
-        InputError: the study was not made by lstm-search.
+        InputError: the study was not made by lstm-search, or is one of classification.
         storage.errors.StorageError: there is no such study, or the database does not answer.
     """
     record = read_study(database, name, epochs=False)
     identity = stored_identity(name, record.attributes)
+    check_forecasts(name, identity, "compare")
     best = crowned(record, read_confirmation(database, record))
     naive = record.attributes.get(NAIVE, {})
     strongest = min(naive, key=naive.__getitem__, default=None)

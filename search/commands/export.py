@@ -13,6 +13,8 @@ from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
 from search.exporting import export_study
 from search.refitting import alone
+from search.stored_identity import stored_identity
+from search.study import check_forecasts
 from storage.records import find_study
 
 
@@ -20,7 +22,8 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
     """Export a study's tested winner, and say where it is and what is wrong with it."""
     wanted = _formats(formats)
     database = open_existing(storage, out)
-    find_study(database, name)
+    identity = stored_identity(name, find_study(database, name).user_attrs)
+    check_forecasts(name, identity, "export")
     directory = results_folder(out) / name
     if not directory.is_dir():
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
