@@ -11,7 +11,7 @@ import pandas as pd
 from objectives.reading import read_table, read_times, read_values
 from objectives.settings import DataSettings
 from reports.bundle import Metadata
-from reports.bundle.frames import check_columns, series_from_frame, with_indicators
+from reports.bundle.frames import check_columns, series_from_frame
 from reports.bundle.series import Series
 
 
@@ -45,11 +45,12 @@ def series_of(rows: FreshRows, about: Metadata) -> Series:
         objectives.errors.InputError: a cell is no number or no timestamp.
         reports.bundle.BundleError: a column is missing, or timestamps are not as in training.
     """
-    table, source = with_indicators(rows.table, about), rows.source
+    table, source = rows.table, rows.source
     check_columns(table, about, source)
-    names = tuple(column.name for column in about.columns)
+    names = about.numeric_columns
     picked, values = read_values(table[list(names)], DataSettings(targets=names), source)
     frame = pd.DataFrame(values, columns=list(picked), index=table.index)
+    frame[list(about.categories)] = table[list(about.categories)]
     if about.time.column in table.columns:
         frame[about.time.column], _ = read_times(table[about.time.column], source)
     return series_from_frame(frame, about, source)

@@ -47,7 +47,8 @@ class Answers:
         """What someone who relies on the answers should know about the rows, a line each."""
         series = self.series
         used = series.values[int(self.origins[0]) - series.about.timesteps :]
-        found = [str(drift) for drift in measure_drift(used, series.about) if drift.notable]
+        drifts = measure_drift(used, series.about)
+        found = [*series.unknown, *(str(drift) for drift in drifts if drift.notable)]
         if series.filled:
             rule = series.about.preprocessing.fill
             cells = f"{series.filled} missing cell{'s' * (series.filled > 1)}"

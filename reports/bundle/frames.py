@@ -17,8 +17,8 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
     """Pick the model's columns out of a table and put its rows in order of time.
 
     Args:
-        frame: has every column of the model, in any order, or the categorical column that some of them
-            are made of, and the column of timestamps if the training data had one (as timestamps,
+        frame: has every column of the model, in any order, categorical ones as they are in the data, and
+            the column of timestamps if the training data had one (as timestamps,
             ISO 8601 or the index); what else it has is left out.
         about: the model's metadata.
         source: how messages name the table.
@@ -26,30 +26,15 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
     Raises:
         BundleError: a column is missing or holds no numbers, or timestamps are not as in training.
     """
-    frame = with_indicators(frame, about)
     check_columns(frame, about, source)
-    values = np.column_stack([_numbers(frame[column.name], source) for column in about.columns])
-    return make_series(values, _times(frame, about, source), about, source)
-
-
-def with_indicators(frame: pd.DataFrame, about: Metadata) -> pd.DataFrame:
-    """Add the columns that the model's categorical ones become; a category it does not know is none.
-
-    A missing category is one to fill, except where a number fills: that makes it none too.
-    """
-    missing = np.nan if isinstance(about.preprocessing.fill, str) else 0.0
-    added = {}
-    for name in about.categories.keys() & set(frame.columns):
-        labels = frame[name].astype(object).where(frame[name].notna(), "").map(str).str.strip()
-        for label in about.categories[name]:
-            found = (labels == label).astype(np.float64)
-            added[f"{name}={label}"] = found.where(labels != "", missing)
-    return frame.assign(**added)
+    numbers = {name: _numbers(frame[name], source) for name in about.numeric_columns}
+    labels = {name: _labels(frame[name]) for name in about.categories}
+    return make_series(numbers, labels, _times(frame, about, source), about, source)
 
 
 def check_columns(frame: pd.DataFrame, about: Metadata, source: str) -> None:
     """Raise BundleError where a table lacks a column of the model, or has it twice."""
-    names = [column.name for column in about.columns]
+    names = (*about.numeric_columns, *about.categories)
     received = list(frame.columns)
     for name in names:
         if received.count(name) != 1:
@@ -68,27 +53,34 @@ def _numbers(column: "pd.Series[Any]", source: str) -> NDArray[np.float64]:
     return column.to_numpy(np.float64, na_value=np.nan)
 
 
+def _labels(column: "pd.Series[Any]") -> list[str | None]:
+    texts = [
+        None if missing else str(cell).strip()
+        for cell, missing in zip(column, column.isna(), strict=True)
+    ]
+    return [text or None for text in texts]
+
+
 def _times(frame: pd.DataFrame, about: Metadata, source: str) -> Times | None:
-    name = about.time.column
-    if name is None:
+    name, by_time = about.time.column, isinstance(frame.index, pd.DatetimeIndex)
+    if name is None and not (by_time and (about.time.step or about.time.frequency)):
         return None
     if name in frame.columns:
         found: Any = frame[name]
-    elif frame.index.name == name or isinstance(frame.index, pd.DatetimeIndex):
+    elif by_time or frame.index.name == name:
         found = frame.index
     else:
         raise BundleError(f"{source}: no column {name!r}, which has the timestamps")
+    where = f"{source}: " + ("the index" if name is None else f"column {name!r}")
     try:
         index = pd.DatetimeIndex(pd.to_datetime(found, format="ISO8601"))
     except (ValueError, TypeError) as error:
-        raise BundleError(
-            f"{source}: column {name!r}: expected timestamps: {' '.join(str(error).split())}"
-        ) from None
+        raise BundleError(f"{where}: expected timestamps: {' '.join(str(error).split())}") from None
     if index.hasnans:
         row = int(index.isna().argmax())
-        raise BundleError(f"{source}: row {row}, column {name!r}: no timestamp")
+        raise BundleError(f"{where}, row {row}: no timestamp")
     if (index.tz is None) != (about.time.zone is None):
-        raise BundleError(f"{source}: column {name!r}: expected {expected_zone(about.time.zone)}")
+        raise BundleError(f"{where}: expected {expected_zone(about.time.zone)}")
     return (index if index.tz is None else index.tz_convert("UTC").tz_localize(None)).to_numpy(
         "datetime64[us]"
     )

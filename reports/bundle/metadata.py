@@ -134,8 +134,8 @@ class Metadata:
     `labels` the classes of "probabilities"; both are empty where there is no such output. `intervals`
     is what the study measured of its forecasts' errors, None where it did not. `padding` is the value
     that fills the time steps before a sequence shorter than its batch (None: all are of one length).
-    `categories` are those of each categorical column of the data, whose "NAME=CATEGORY" columns are 1 in
-    rows of the category and else 0.
+    `categories` are those of each column whose indicators ("wind=NW") are among the `columns`: rows of
+    data have the column "wind" instead.
     """
 
     schema: int
@@ -159,6 +159,12 @@ class Metadata:
     intervals: Mapping[str, Any] | None = None
     padding: float | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def numeric_columns(self) -> tuple[str, ...]:
+        """The columns that rows of data have as they are, in the order of the input."""
+        made = {f"{name}={label}" for name, labels in self.categories.items() for label in labels}
+        return tuple(column.name for column in self.columns if column.name not in made)
 
     def output(self, name: str) -> Tensor | None:
         """The output of this name, None where the model has none."""

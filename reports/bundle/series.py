@@ -1,11 +1,13 @@
 """Rows that a model may look back on: in the order of time, none left out, filled as in training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from reports.bundle.categories import Labels, indicators, unknown_categories
 from reports.bundle.errors import BundleError
 from reports.bundle.metadata import Metadata
 from reports.bundle.timeline import Times, as_texts, following, places_in_time
@@ -17,13 +19,14 @@ class Series:
 
     `values` (rows, columns) float64 has the columns of `about`, NaN where nothing is known and nothing
     can be filled in. `times` (rows + horizon,) has the timestamps of the rows and of the steps that are
-    forecast after them; None without timestamps. `filled` counts the cells that the fill rule made, and
-    `source` is how messages name the rows.
+    forecast after them; None without timestamps. `filled` counts the cells that the fill rule made,
+    `unknown` says which categories the model does not know, and `source` is how messages name the rows.
     """
 
     values: NDArray[np.float64]
     times: Times | None
     filled: int
+    unknown: tuple[str, ...]
     about: Metadata
     source: str
 
@@ -86,12 +89,17 @@ class Series:
 
 
 def make_series(
-    values: NDArray[np.float64], times: Times | None, about: Metadata, source: str
+    numbers: Mapping[str, NDArray[np.float64]],
+    labels: Labels,
+    times: Times | None,
+    about: Metadata,
+    source: str,
 ) -> Series:
     """Put rows in their places in time, and fill holes by the rule of the training data.
 
     Args:
-        values: (rows, columns) in the order of the metadata; what is missing is NaN or infinite.
+        numbers: each numeric column (rows,), NaN or infinite where a cell is missing.
+        labels: the category of each row by column, None where it is missing.
         times: (rows,), None for rows that follow each other without timestamps.
         about: the model's metadata.
         source: how messages name the rows.
@@ -99,6 +107,8 @@ def make_series(
     Raises:
         BundleError: timestamps are not in order, or do not fit the model's step.
     """
+    found = {**numbers, **indicators(labels, about)}
+    values = np.column_stack([found[column.name] for column in about.columns])
     grid = None
     if times is not None and len(times):
         places = places_in_time(times, about.time, source)
@@ -109,19 +119,21 @@ def make_series(
         values = spread
     values = np.where(np.isfinite(values), values, np.nan)
     missing = np.isnan(values).sum()
-    _fill(values, about.preprocessing.fill)
-    return Series(values, grid, int(missing - np.isnan(values).sum()), about, source)
+    _fill(values, about)
+    filled = int(missing - np.isnan(values).sum())
+    return Series(values, grid, filled, tuple(unknown_categories(labels, about)), about, source)
 
 
-def _fill(values: NDArray[np.float64], rule: str | float) -> None:
+def _fill(values: NDArray[np.float64], about: Metadata) -> None:
     """Fill missing cells (rows, columns) in place, as `objectives.dataset` does before training."""
+    rule, numeric = about.preprocessing.fill, {*about.numeric_columns}
     if rule == "none":
         return
     rows = np.arange(len(values))
-    for column in values.T:  # (rows,), a view
+    for description, column in zip(about.columns, values.T, strict=True):  # (rows,), a view
         missing = np.isnan(column)
         if isinstance(rule, float | int):
-            column[missing] = rule
+            column[missing] = rule if description.name in numeric else 0.0  # no category
         elif rule == "forward":
             column[:] = column[np.maximum.accumulate(np.where(missing, 0, rows))]
         elif not missing.all():

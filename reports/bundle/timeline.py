@@ -110,7 +110,9 @@ def _text(moment: np.datetime64) -> str:
 
 
 def _cell(source: str, row: int, axis: TimeAxis) -> str:
-    return f"{source}: row {row}, column {axis.column!r}"
+    return f"{source}: row {row}, " + (
+        "the index" if axis.column is None else f"column {axis.column!r}"
+    )
 
 
 def _calendar(first: np.datetime64, axis: TimeAxis, **until: Any) -> Times:

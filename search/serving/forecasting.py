@@ -30,7 +30,9 @@ def forecast(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int
     if unknown:
         raise RequestError(f'unknown key {shown(unknown[0])}; expected "rows" and "interval"')
     rows = _rows(asked.get("rows"), about)
-    series = make_series(_values(rows, about), _times(rows, about), about, "rows")
+    numbers = {name: _numbers(rows, name) for name in about.numeric_columns}
+    labels = {name: _labels(rows, name) for name in about.categories}
+    series = make_series(numbers, labels, _times(rows, about), about, "rows")
     found = answer(bundle, series, series.origins(rolling=False), interval=_interval(asked))
     said = found.warnings
     return {
@@ -47,47 +49,42 @@ Rows = Sequence[Mapping[str, Any]]
 def _rows(rows: Any, about: Metadata) -> Rows:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RequestError(f"rows: expected a list of objects. Received: {shown(rows)}")
-    known = {*_names(about), *about.categories, about.time.column}
+    names = (*about.numeric_columns, *about.categories)
     for at, row in enumerate(rows):
-        if not row.keys() <= known:
-            name = next(name for name in row if name not in known)
-            raise RequestError(
-                f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(_names(about))}"
-            )
-    return [_with_indicators(row, about) for row in rows] if about.categories else rows
+        for name in row:
+            if name not in names and name != about.time.column:
+                raise RequestError(
+                    f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(names)}"
+                )
+    return rows
 
 
-def _with_indicators(row: Mapping[str, Any], about: Metadata) -> Mapping[str, Any]:
-    """Add the numbers that a row's categories become; one that the model does not know is none."""
-    missing = None if isinstance(about.preprocessing.fill, str) else 0.0
-    added = {
-        f"{name}={label}": missing if row[name] is None else float(str(row[name]).strip() == label)
-        for name, labels in about.categories.items()
-        if name in row
-        for label in labels
-    }
-    return {**row, **added}
+def _numbers(rows: Rows, name: str) -> NDArray[np.float64]:
+    return np.array([_number(_cell(row, name, at), name, at) for at, row in enumerate(rows)], float)
 
 
-def _names(about: Metadata) -> list[str]:
-    return [column.name for column in about.columns]
-
-
-def _values(rows: Rows, about: Metadata) -> NDArray[np.float64]:
-    names = _names(about)
-    cells = [[_number(row, name, at) for name in names] for at, row in enumerate(rows)]
-    return np.array(cells, np.float64).reshape(len(rows), len(names))
-
-
-def _number(row: Mapping[str, Any], name: str, at: int) -> float:
-    if name not in row:
-        raise RequestError(f"rows[{at}]: the column {name!r} is missing")
-    value = row[name]
+def _number(value: Any, name: str, at: int) -> float:
     if value is None:
         return float("nan")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RequestError(f"rows[{at}].{name}: expected a number. Received: {shown(value)}")
     return float(value)
+
+
+def _labels(rows: Rows, name: str) -> list[str | None]:
+    return [_label(_cell(row, name, at), name, at) for at, row in enumerate(rows)]
+
+
+def _label(value: Any, name: str, at: int) -> str | None:
+    if value is not None and not isinstance(value, str | int | float):
+        raise RequestError(f"rows[{at}].{name}: expected a category. Received: {shown(value)}")
+    return None if value is None else str(value).strip() or None
+
+
+def _cell(row: Mapping[str, Any], name: str, at: int) -> Any:
+    if name not in row:
+        raise RequestError(f"rows[{at}]: the column {name!r} is missing")
+    return row[name]
 
 
 def _times(rows: Rows, about: Metadata) -> Times | None:
@@ -142,7 +139,11 @@ def _by_target(about: Metadata, values: NDArray[Any]) -> dict[str, Any]:
 
 def example_rows(about: Metadata) -> list[dict[str, float | str]]:
     """Rows that the model answers: the training data's means, with timestamps where they have them."""
-    means: dict[str, float | str] = {column.name: column.mean for column in about.columns}
+    numeric = {*about.numeric_columns}
+    means: dict[str, float | str] = {
+        **{column.name: column.mean for column in about.columns if column.name in numeric},
+        **{name: labels[0] for name, labels in about.categories.items()},
+    }
     if about.time.column is None:
         return [means] * about.timesteps
     first = np.datetime64(datetime(2024, 1, 1), "us")

@@ -61,7 +61,7 @@ DOCS_HEADERS = {"content-security-policy": _policy(), "x-content-type-options": 
 
 
 def _description(about: Metadata) -> str:
-    columns = ", ".join(column.name for column in about.columns)
+    columns = ", ".join((*about.numeric_columns, *about.categories))
     if about.task == "forecast":
         does = f"Forecasts {', '.join(about.targets)} for the next {about.horizon} rows"
     else:
@@ -70,7 +70,9 @@ def _description(about: Metadata) -> str:
 
 
 def _forecast(about: Metadata) -> Operation:
-    row = _object({name: {"type": "number"} for name in _names(about)}, _names(about))
+    cells: dict[str, Any] = {name: {"type": "number"} for name in about.numeric_columns}
+    cells |= {name: {"type": "string"} for name in about.categories}
+    row = _object(cells, list(cells))
     rows = {"type": "array", "items": row, "minItems": about.timesteps}
     level = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
     asked = _object({"rows": rows, "interval": level}, ["rows"])
@@ -143,10 +145,6 @@ def _operation(tag: str, summary: str, asked: dict[str, Any] | None = None) -> O
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
-
-
-def _names(about: Metadata) -> list[str]:
-    return [column.name for column in about.columns]
 
 
 def _example_window(about: Metadata) -> list[list[float]]:

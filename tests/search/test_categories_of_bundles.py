@@ -55,7 +55,3 @@ def test_a_request_is_encoded(bundle: Bundle) -> None:
     found, _ = forecast(bundle, {"rows": rows})
     values = [step["load"] for step in found["forecast"]]
     np.testing.assert_allclose(values, answer([0.0, 0.0, 1.0, 0.0]), rtol=1e-5)
-    encoded = [
-        {"wind=NW": value, "load": load} for value, load in zip([0, 0, 1, 0], LOADS, strict=True)
-    ]
-    assert forecast(bundle, {"rows": encoded})[0]["forecast"] == found["forecast"]

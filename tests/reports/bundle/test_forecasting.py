@@ -76,6 +76,13 @@ def test_texts_and_indices_are_timestamps_too(load: Load) -> None:
     pd.testing.assert_frame_equal(bundle.predict(frame.set_index("date")), wanted)
 
 
+def test_an_index_without_a_name_has_the_timestamps_where_training_had_it(load: Load) -> None:
+    bundle = load(time=TimeAxis(None, "P0DT1H0M0S", None, None))
+    found = bundle.predict(rows(5).set_index("date").rename_axis(None))
+    assert list(found["time"]) == list(pd.date_range("2024-02-28 23:00", periods=3, freq="h"))
+    assert list(bundle.predict(rows(5).drop(columns="date"))["row"]) == [5, 6, 7]
+
+
 def test_rows_without_timestamps_are_counted(load: Load) -> None:
     found = load(time=TimeAxis(None, None, None, None)).predict(rows(6).drop(columns="date"))
     assert list(found["row"]) == [6, 7, 8]
@@ -291,3 +298,33 @@ def test_predicting_imports_neither_tensorflow_nor_keras_nor_optuna(tmp_path: Pa
     command = [sys.executable, "-c", code, str(bundle), str(tmp_path / "rows.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+KINDS: dict[str, Any] = {  # "temp" is an indicator here: whether the weather is fair
+    "columns": tuple(
+        replace(column, name={"temp": "sky=fair"}.get(column.name, column.name))
+        for column in METADATA.columns
+    ),
+    "categories": {"sky": ["fair"]},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*filled as in training")
+def test_categories_are_columns_of_the_table(load: Load) -> None:
+    frame = rows(5).drop(columns="temp")
+    bundle = load(**KINDS, preprocessing=filling(5.0))
+    fair = frame.assign(sky=["x", " fair ", "rain", None, "fair"], temp=[0, 1, 0, 0, 1])
+    with pytest.warns(UserWarning, match="'sky': 2 rows are of categories .* such as 'x'"):
+        found = bundle.predict(fair)
+    np.testing.assert_allclose(found["forecast"], expected(windows(fair, 5)).ravel(), rtol=1e-5)
+    with pytest.raises(BundleError, match="no column 'sky'; the model needs load, sky"):
+        bundle.predict(frame)
+
+
+@pytest.mark.filterwarnings("ignore:.*categories that training did not have")
+def test_codes_are_the_same_with_and_without_missing_cells(load: Load) -> None:
+    kinds = KINDS | {"columns": (METADATA.columns[0], replace(METADATA.columns[1], name="sky=7.0"))}
+    bundle = load(**(kinds | {"categories": {"sky": ["7.0"]}}))
+    frame = rows(4).drop(columns="temp").assign(sky=[7, 7, 1, 7], temp=[1, 1, 0, 1])
+    found = bundle.predict(frame)
+    np.testing.assert_allclose(found["forecast"], expected(windows(frame, 4)).ravel(), rtol=1e-5)

@@ -254,6 +254,7 @@ def test_the_page_of_the_routes_needs_no_other_place(server: Running) -> None:
     assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
+@pytest.mark.filterwarnings("ignore:.*lie outside of the training data's range")
 def test_a_forecast_is_that_of_the_bundle_in_python(serve: Serve, tmp_path: Path) -> None:
     widths = {"half_widths": {"0.90": [[1.0], [2.0], [3.0]]}}
     fill = replace(METADATA.preprocessing, fill="forward")
