@@ -34,9 +34,14 @@ class Series:
         """The rows after a window, (windows,): of the last one, or of every one.
 
         Raises:
-            BundleError: there are too few rows for a window.
+            BundleError: there are too few rows for a window, or the model takes any length.
         """
         rows, timesteps = len(self.values), self.about.timesteps
+        if isinstance(self.about.input.shape[1], str):
+            raise BundleError(
+                f"the model {self.about.name!r} takes whole sequences of any length, and rows do not "
+                "tell where one begins: feed them to `load_bundle(…).run`"
+            )
         if rows < timesteps:
             raise BundleError(
                 f"{self.source}: the model looks back {timesteps} rows. Received: {rows}"

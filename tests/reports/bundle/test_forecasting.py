@@ -218,6 +218,12 @@ def test_classes_have_probabilities(load: Load) -> None:
         bundle.predict(frame, interval=0.9)
 
 
+def test_sequences_of_any_length_are_not_cut_from_rows(load: Load) -> None:
+    free = replace(METADATA.input, shape=("batch", "timesteps", 2))
+    with pytest.raises(BundleError, match="takes whole sequences of any length"):
+        load(input=free).predict(rows(5))
+
+
 def weights(outputs: int) -> NDArray[np.float32]:
     return np.random.default_rng(outputs).normal(size=(TIMESTEPS * 2, outputs)).astype(np.float32)
 

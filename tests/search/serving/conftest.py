@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,9 @@ class Running:
 Serve = Callable[..., Running]
 
 
+@contextmanager
 def serving(command: list[str]) -> Iterator[Serve]:
+    """Give what starts servers, and stop them all afterwards."""
     started: list[Running] = []
 
     def start(bundle: Path, *options: object) -> Running:
@@ -94,30 +96,32 @@ def serving(command: list[str]) -> Iterator[Serve]:
         running.wait_for("ready")
         return running
 
-    yield start
-    for running in started:
-        running.process.terminate()
-        try:
-            running.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.process.pid, signal.SIGKILL)
-            raise
+    try:
+        yield start
+    finally:
+        for running in started:
+            running.process.terminate()
+        for running in started:
+            try:
+                running.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.process.pid, signal.SIGKILL)
+                raise
 
 
 @pytest.fixture
 def serve(command: list[str]) -> Iterator[Serve]:
     """Start `lstm-search serve`, which has said "ready" when this returns."""
-    yield from serving(command)
+    with serving(command) as start:
+        yield start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for tests that only ask it."""
     bundle = write_bundle(tmp_path_factory.mktemp("served") / "bundle")
-    start = serving(command)
-    yield next(start)(bundle)
-    for _ in start:
-        time.sleep(0)
+    with serving(command) as start:
+        yield start(bundle)
 
 
 def some_windows(count: int, seed: int = 0) -> NDArray[np.float32]:
