@@ -37,8 +37,8 @@ def unknown_categories(labels: Labels, about: Metadata) -> list[str]:
         new = [label for label in labels[column] if _place(label, numbered) == -1]
         if new:
             lines.append(
-                f"column {column!r}: {len(new)} rows are of categories that training did not have, such "
-                f"as {new[0]!r}: taken for none of {', '.join(known[:10])}"
+                f"column {column!r}: {len(new)} of {len(labels[column])} rows have a category that "
+                f"training did not have, such as {new[0]!r}: taken for none of {', '.join(known[:10])}"
             )
     return lines
 
