@@ -12,10 +12,10 @@ from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
 from search.serving.windows import as_numbers, shown
 
-_NUMBERS = {
+_NUMBERS = (  # no set, since what is looked for may be a list
     *("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64"),
     *("UINT8", "UINT16", "UINT32", "UINT64"),
-}
+)
 
 
 def about_server() -> dict[str, Any]:
