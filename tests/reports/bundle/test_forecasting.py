@@ -271,7 +271,7 @@ CLASSES = {
 
 
 def test_drift_is_the_share_outside_and_the_stability_index() -> None:
-    same = np.tile([1.0, 3.0, 6.0, 9.0], 50)
+    same = np.tile([2.5, 5.0, 7.5, 9.0], 50)  # a bin has its upper edge
     shifted = np.concatenate([np.full(150, 9.0), np.full(48, 1.0), [11.0, -1.0]])
     load, temp = measure_drift(np.column_stack([same, shifted]), METADATA)
     assert (load.outside, load.stability, load.notable) == (0.0, pytest.approx(0.0), False)
