@@ -34,12 +34,11 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
+from objectives.seeds import fold_seed, member_seeds
 from objectives.training import Training, Weights, replay, train
 from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
-
-_FOLDS, _MEMBERS = 1, 2  # what further seeds are derived for
 
 
 def prepare_device(compute: Compute) -> None:
@@ -121,7 +120,7 @@ def _train_fold(
     loaded = time.perf_counter()
     # Other seeds in earlier folds, so that the mean over folds is one over seeds too.
     last = number == len(request.task.split.folds)
-    trainer = fold.trainer(request.seed if last else _derived_seed(request.seed, _FOLDS, number))
+    trainer = fold.trainer(request.seed if last else fold_seed(request.seed, number))
     built = time.perf_counter()
     trainer.trace()
     traced = time.perf_counter()
@@ -149,10 +148,6 @@ def _train_fold(
     )
 
 
-def _derived_seed(seed: int, purpose: int, number: int) -> int:
-    return int(np.random.SeedSequence((seed, purpose, number)).generate_state(1)[0])
-
-
 def refit(request: RefitRequest) -> RefitOutcome:
     """Replay the winner's training on train+validation, and save the models before and after it."""
     learner = _learner(request)
@@ -163,8 +158,7 @@ def refit(request: RefitRequest) -> RefitOutcome:
     started = time.perf_counter()
     everything = learner.load_everything()
     members: list[Weights] = []
-    for number in range(1, request.members + 1):
-        seed = request.seed if number == 1 else _derived_seed(request.seed, _MEMBERS, number)
+    for seed in member_seeds(request.seed, request.members):
         trainer = everything.trainer(seed)
         passes = replay(trainer, everything.examples.training, request.path)
         members.append(tuple(trainer.network.get_weights()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from objectives.messages import ForecastTask
 from objectives.metrics import yardstick
 from objectives.objective import resolved_hyperparameters
+from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings
 from objectives.split import Part, target_hash
 from objectives.windows import target_windows
@@ -60,10 +61,9 @@ def judge_winner(
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validation = forecast_with(train_only, task.rows, split.validation.origins).forecast
     targets = target_hash(split.test, split.horizon)
-    record_opening(
-        found,
-        Opening(utc_now(), refitted.trial, (refitted.seed,), refitted.model, command, targets),
-    )
+    seeds = member_seeds(refitted.seed, study.final.members)
+    opening = Opening(utc_now(), refitted.trial, seeds, refitted.model, command, targets)
+    record_opening(found, opening)
     test = forecast_with(model, task.rows, split.test.origins)
     training = dataset.values[split.train.first : split.train.end, : len(dataset.targets)]
     stored = StoredForecasts(

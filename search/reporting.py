@@ -169,9 +169,9 @@ def winner_of(trial: TrialRecord) -> Winner:
 def ledger_of(record: StudyRecord, tested: tuple[int, int] | None) -> Ledger:
     """The openings of a study's test set; others than the `tested` trial and seed are told."""
     openings = openings_of(record.attributes)
-    others = {(each.trial, each.seeds) for each in openings}
-    if tested is not None:
-        others -= {(tested[0], (tested[1],))}
+    others = {
+        (each.trial, each.seeds) for each in openings if (each.trial, each.seeds[0]) != tested
+    }
     return Ledger(openings, tuple(sorted(others)))
 
 

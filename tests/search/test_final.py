@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from objectives.errors import InputError
+from objectives.seeds import member_seeds
 from search.stored_forecasts import load_forecasts
 from search.study import Study, make_study
 
@@ -37,6 +38,12 @@ def test_stored_forecasts_are_those_of_the_saved_model(rich_study: Study) -> Non
     about = json.loads((rich_study.directory / "model.json").read_text())
     assert about["output"]["quantiles"] == [0.2, 0.5, 0.8]
     assert model.get_layer("network_2").count_params() > 0
+    report = report_of(rich_study)
+    (opening,) = report["ledger"]["openings"]
+    assert opening["seeds"] == list(member_seeds(about["seed"], 2))
+    assert len(set(opening["seeds"])) == 2
+    assert report["ledger"]["other_winners"] == []
+    assert all(check["passed"] for check in report["audit"]), report["audit"]
 
 
 def test_hyperband_cannot_prune_folds() -> None:
