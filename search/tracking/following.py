@@ -57,9 +57,9 @@ class Following:
 
     def catch_up(self, record: StudyRecord, seconds: float) -> None:
         """Log the trials that have ended, for about so many seconds."""
-        deadline = time.monotonic() + seconds
 
         def log(tracker: Tracker) -> None:
+            deadline = time.monotonic() + seconds  # opening it may have taken longer
             for trial in finished_trials(record):
                 if trial.number not in self._logged and time.monotonic() < deadline:
                     tracker.log_trial(trial)

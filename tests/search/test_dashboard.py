@@ -38,7 +38,8 @@ def test_the_dashboard_and_watch_show_a_search_while_it_runs(
     if database == "postgresql":
         url = request.getfixturevalue("postgresql_url")
     path = write_study(tmp_path, trials=50, epochs=500, pruner="none")
-    path.write_text(f"{path.read_text()}patience = 500\n")  # so long that they have pictures
+    patient = path.read_text().replace("[training]", "[training]\npatience = 500")
+    path.write_text(patient)  # so long that trials have pictures
     where = ("--storage", url, "--out", tmp_path / "runs")
     search = start("run", path, "--workers", "1", *where)
     best = wait_for(lambda: best_in(url), search)
@@ -48,6 +49,7 @@ def test_the_dashboard_and_watch_show_a_search_while_it_runs(
     page.goto(address)
     page.wait_for_selector("text=/wave/")
     page.wait_for_selector(f"text={str(best.value)[:6]}")
+    page.wait_for_selector("text=seasonal naive", state="attached")  # the figure of our own
     page.goto(f"{address}/note")
     page.wait_for_selector("text=Forecast the next 3 rows of level.")
     page.wait_for_selector("text=the test set is closed")
