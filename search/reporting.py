@@ -155,7 +155,7 @@ def _again(record: StudyRecord, stored: StoredForecasts) -> dict[str, str]:
     commands = [
         opening.command
         for opening in openings_of(record.attributes)
-        if (opening.trial, opening.seeds) == (stored.trial, (stored.seed,))
+        if (opening.trial, opening.seeds[0]) == (stored.trial, stored.seed)
     ]
     return {COMMAND: commands[-1]} if commands and commands[-1].startswith(PROGRAM) else {}
 
