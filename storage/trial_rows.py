@@ -73,7 +73,7 @@ def read_trials(
     """Read trials of a study by id: those of the ids `wanted`, and all with ids above `newer_than`.
 
     Only those in `states` are read, if any are given. Without `epochs` they lack what each epoch
-    reached: intermediate values, and the attribute "curves".
+    reached: intermediate values, and the attribute "curves"; and Optuna's own attributes.
     """
     query, older = _OF_STUDY, sorted(number for number in wanted if number <= newer_than)
     if newer_than >= 0:
@@ -111,7 +111,7 @@ def _some_laid_out(
 
     values, params, steps = read(_VALUES), read(_PARAMS), read(_STEPS) if epochs else _NOTHING
     attributes = read(_ATTRIBUTES if epochs else _ATTRIBUTES_BUT_CURVES)
-    system_attributes = read(_SYSTEM_ATTRIBUTES)
+    system_attributes = read(_SYSTEM_ATTRIBUTES) if epochs else _NOTHING
     value_of = models.TrialValueModel.stored_repr_to_value
     step_of = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
     for row in rows:
@@ -130,7 +130,9 @@ def _some_laid_out(
             },
             distributions=distributions,
             user_attrs={name: json.loads(text) for name, text in attributes[number]},
-            system_attrs={name: json.loads(text) for name, text in system_attributes[number]},
+            system_attrs={
+                name: json.loads(text) for name, text in system_attributes.get(number, ())
+            },
             intermediate_values={step: step_of(*value) for step, *value in steps.get(number, ())},
             trial_id=number,
         )
