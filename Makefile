@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test lint bench bench-storage bench-serve benchmark-quality benchmark-ablations
+.PHONY: run install test lint bench bench-storage bench-serve benchmark-quality benchmark-ablations benchmark-classification
 
 run: install
 	$(BIN)/lstm-search run
@@ -44,3 +44,6 @@ benchmark-quality: .venv/installed_for_tests
 
 benchmark-ablations: .venv/installed_for_tests
 	$(BIN)/python -m tests.bench.ablations $(DATA_DIR) $(SEEDS)
+
+benchmark-classification: .venv/installed_for_tests
+	$(BIN)/python -m tests.bench.classification $(DATA_DIR)
