@@ -121,6 +121,9 @@ def study_text(seen: Survey, plan: Plan) -> str:
         "output": [
             unused("directory", OutputSettings().directory, "a folder for each study in it"),
             unused("artifacts", "runs/artifacts", "the trials' weights; or s3://bucket/prefix"),
+            unused(
+                "formats", OutputSettings().formats, 'of the bundle; also "saved_model", "litert"'
+            ),
         ],
         "tracking": [
             unused("tensorboard", True, "each trial as a run in TensorBoard"),

@@ -102,7 +102,7 @@ def test_a_scaling_undone_with_other_rows_is_found(subject: Subject) -> None:
 
 
 def test_rows_that_trials_saw_scaled_by_everything_are_found(subject: Subject) -> None:
-    shared = rows_file(subject.preparation, subject.directory)
+    shared = rows_file(subject.preparation.fingerprint, subject.directory)
     (path,) = subject.directory.glob(f"{shared.stem}_standard_0_280.npy")
     np.save(path, fit_scaling("standard", subject.values).apply(subject.values))
     assert set(failures(subject)) == {"trials saw rows scaled by their training rows alone"}
@@ -110,7 +110,7 @@ def test_rows_that_trials_saw_scaled_by_everything_are_found(subject: Subject) -
 
 def test_a_window_that_reaches_into_the_future_is_found(subject: Subject) -> None:
     origins = subject.preparation.split.test.origins
-    rows = rows_file(subject.preparation, subject.directory)
+    rows = rows_file(subject.preparation.fingerprint, subject.directory)
     np.save(rows, np.vstack([subject.values, subject.values[-1:]]))
     late = forecast_with(subject.directory / MODEL, rows, origins + 1).forecast
     planted = replace(subject, stored=replace(subject.stored, test=late))

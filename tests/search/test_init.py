@@ -587,7 +587,7 @@ def test_a_failure_while_trying_the_file_leaves_the_old_one(
         assert study.data.targets == ("wind",)  # the new file is what is tried
         raise InputError("refused")
 
-    monkeypatch.setattr("search.commands.init.prepare", fail)
+    monkeypatch.setattr("search.commands.init.prepare_study", fail)
     with pytest.raises(InputError, match="refused"):
         init(hourly(), tmp_path, "wind", force=True)
 

@@ -12,6 +12,7 @@ from objectives.classification.predicting import padded_windows, probabilities
 from objectives.classification.split import split_hash
 from objectives.messages import Checkpointing, RefitRequest, TrialRequest
 from objectives.objective import mean_path
+from objectives.seeds import member_seeds
 from objectives.training import replay
 from objectives.trial_process import run_in_process
 
@@ -150,7 +151,7 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
     rows = task.load_rows()[: task.ends[69]]
     np.testing.assert_allclose(everything.scaling.center, rows.mean(axis=0))
     found = []
-    for seed in (SEED, trial._derived_seed(SEED, trial._MEMBERS, 2)):
+    for seed in member_seeds(SEED, 2):
         trainer = everything.trainer(seed)
         replay(trainer, everything.examples.training, refitted.path)
         found.append(softmax(trainer.outputs(task.split.test)))
