@@ -17,6 +17,7 @@ from objectives.classification.split import part_hash
 from objectives.classification.uncertainty import clusters_in_time
 from objectives.messages import Compute
 from objectives.objective import any_hyperparameters
+from objectives.seeds import member_seeds
 from reports.classification.contents import ClassificationReport
 from reports.contents import Refit
 from reports.files import write_text_atomically
@@ -59,9 +60,8 @@ def judge_classifier(
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validating = split.folds[-1].validation
     validation = _probabilities(train_only, task, validating)
-    opening = Opening(
-        utc_now(), refitted.trial, (refitted.seed,), refitted.model, command, part_hash(split.test)
-    )
+    seeds, targets = member_seeds(refitted.seed, study.final.members), part_hash(split.test)
+    opening = Opening(utc_now(), refitted.trial, seeds, refitted.model, command, targets)
     record_opening(found, opening)
     test = _probabilities(model, task, split.test)
     stored = StoredProbabilities(
