@@ -34,7 +34,7 @@ def read_table(path: Path, source: str) -> pd.DataFrame:
     if path.is_dir():
         raise InputError(f"{source}: is a directory: give the path of a CSV or Parquet file")
     if not path.exists():
-        raise InputError(f"{source}: no such file ({path.absolute()}): check [data] path")
+        raise InputError(f"{source}: no such file ({path.absolute()}): check the path")
     try:
         frame = _read_parquet(path, source) if _is_parquet(path) else _read_csv(path, source)
     except (OSError, EOFError) as error:
