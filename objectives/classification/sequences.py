@@ -4,10 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd  # which commands about studies need not wait for
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class Sequences:
     features: tuple[str, ...]
     groups: NDArray[np.int64] | None
     official_test: NDArray[np.bool_] | None
-    times: pd.DatetimeIndex | None
+    times: "pd.DatetimeIndex | None"
     source: str
     stream: bool = False
     filled: int = 0

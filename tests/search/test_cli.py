@@ -50,9 +50,17 @@ def changed(path: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_command_line_does_not_import_what_is_slow() -> None:
-    slow = ("tensorflow", "keras", "optuna", "pandas", "matplotlib", "sqlalchemy")
-    program = f"import search.cli, sys; print([m for m in {slow!r} if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [
+        ("search.cli", ("tensorflow", "keras", "optuna", "pandas", "matplotlib", "sqlalchemy")),
+        ("search.commands.show", ("tensorflow", "keras", "pandas", "matplotlib", "sklearn")),
+        ("search.commands.best", ("tensorflow", "keras", "pandas", "matplotlib", "sklearn")),
+        ("search.commands.list", ("tensorflow", "keras", "pandas", "matplotlib", "sklearn")),
+    ],
+)
+def test_commands_do_not_import_what_is_slow(module: str, slow: tuple[str, ...]) -> None:
+    program = f"import {module}, sys; print([m for m in {slow!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
