@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from reports.bundle.metadata import (
 )
 from reports.contents import Scores
 from reports.files import write_text_atomically
+from search.common_ending import model_versions
 from search.intervals import interval_metadata
 from search.preparation import Preparation
 from search.refitting import Refitted
@@ -91,7 +91,7 @@ def draft_metadata(
                 "end_row": part.end,
                 "fitted_until": None if times is None else times[part.end - 1].isoformat(),
             },
-            versions={name: version(name) for name in ("lstm-search", "keras", "tensorflow")},
+            versions=model_versions(),
             model=refitted.model,
         ),
         artefacts={},

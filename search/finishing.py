@@ -1,9 +1,6 @@
 """After the search: the winner tested once, and put into a report beside the naive forecasts."""
 
 import json
-import platform
-import time
-from importlib.metadata import version
 
 import numpy as np
 import optuna
@@ -12,30 +9,25 @@ from numpy.typing import NDArray
 from objectives.messages import ForecastTask
 from objectives.metrics import yardstick
 from objectives.objective import resolved_hyperparameters
-from objectives.seeds import member_seeds
-from objectives.settings import FinalSettings
 from objectives.split import Part, target_hash
 from objectives.windows import target_windows
-from reports.contents import Refit, StudyReport
+from reports.contents import StudyReport
 from reports.files import write_text_atomically
-from search.budget import seconds_of_search
+from search.common_ending import (
+    about_study,
+    enter_opening,
+    fold_facts,
+    model_facts,
+    search_facts,
+)
 from search.intervals import interval_metadata
 from search.naive import naive_forecasts
 from search.preparation import Preparation
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, forecast_with
-from search.reporting import About, study_report, task_in_words
+from search.reporting import study_report, task_in_words
 from search.stored_forecasts import StoredForecasts, load_forecasts, save_forecasts
-from search.study import CommonStudy, Study
-from storage.address import redacted
-from storage.ledger import Opening, record_opening, utc_now
+from search.study import Study
 from storage.records import StudyRecord, TrialRecord
-
-_MEDIAN = " (in the median of its confirmation runs, where there are any)"
-_RULES = {
-    "same-updates": "as many optimiser updates as the winner made up to its best epoch" + _MEDIAN,
-    "same-epochs": "as many passes through the data as the winner made up to its best epoch"
-    + _MEDIAN,
-}
 
 
 def judge_winner(
@@ -60,10 +52,7 @@ def judge_winner(
     naive = naive_forecasts(preparation, resolved_hyperparameters(trial.user_attrs).timesteps)
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validation = forecast_with(train_only, task.rows, split.validation.origins).forecast
-    targets = target_hash(split.test, split.horizon)
-    seeds = member_seeds(refitted.seed, study.final.members)
-    opening = Opening(utc_now(), refitted.trial, seeds, refitted.model, command, targets)
-    record_opening(found, opening)
+    enter_opening(found, study, refitted, command, target_hash(split.test, split.horizon))
     test = forecast_with(model, task.rows, split.test.origins)
     training = dataset.values[split.train.first : split.train.end, : len(dataset.targets)]
     stored = StoredForecasts(
@@ -84,12 +73,6 @@ def judge_winner(
     return stored
 
 
-def refit_rule(final: FinalSettings) -> str:
-    """How the winner was retrained, in words."""
-    rule = f"{_RULES[final.updates]}, at the learning rates it had then"
-    return rule if final.members == 1 else f"{rule}; the mean of {final.members} seeds"
-
-
 def make_report(
     study: Study,
     preparation: Preparation,
@@ -99,18 +82,14 @@ def make_report(
     started: float,
 ) -> StudyReport:
     """Put everything about a finished study together; `started` is on `time.perf_counter`."""
-    about = About(
+    facts = _facts(study, preparation, record.trials[refitted.trial], refitted)
+    about = about_study(
+        study,
+        record,
+        refitted,
         task=task_in_words(preparation.dataset.targets, study.data.horizon),
-        metric=study.training.metric,
-        refit=Refit(refit_rule(study.final), refitted.passes, refitted.updates, refitted.seconds),
-        seconds={
-            "search": seconds_of_search(record),
-            "refit": refitted.seconds,
-            "total": time.perf_counter() - started,
-        },
-        paths=result_paths(study),
-        facts=_facts(study, preparation, record.trials[refitted.trial], refitted.seed)
-        | _coverage(study, stored),
+        facts=facts | _coverage(study, stored),
+        started=started,
     )
     return study_report(record, about, stored)
 
@@ -119,19 +98,6 @@ def _truth(preparation: Preparation, part: Part) -> NDArray[np.float64]:
     values, targets = preparation.dataset.values, len(preparation.dataset.targets)
     horizon = preparation.split.horizon
     return target_windows(values, part.origins, horizon, targets).astype(np.float64)
-
-
-def result_paths(study: CommonStudy) -> dict[str, str]:
-    """Where a report says that files are."""
-    folder = study.directory
-    return {
-        "database": redacted(study.storage_url),
-        "model": str(folder / "model.keras"),
-        "train_only_model": str(folder / "model_train_only.keras"),
-        "metadata": str(folder / "model.json"),
-        "report": str(folder / "report.md"),
-        "directory": str(folder),
-    }
 
 
 def _coverage(study: Study, stored: StoredForecasts) -> dict[str, str]:
@@ -145,26 +111,19 @@ def _coverage(study: Study, stored: StoredForecasts) -> dict[str, str]:
 
 
 def _facts(
-    study: Study, preparation: Preparation, winner: TrialRecord, seed: int
+    study: Study, preparation: Preparation, winner: TrialRecord, refitted: Refitted
 ) -> dict[str, str]:
     dataset, split = preparation.dataset, preparation.split
-    packages = ("lstm-search", "optuna", "tensorflow", "keras", "numpy")
     facts = {
         "data": f"{dataset.source}, {len(dataset.values)} rows of {len(dataset.columns)} columns",
         "inputs": ", ".join(dataset.columns),
         "filled cells": ", ".join(f"{n} {count}" for n, count in dataset.filled.items()) or "none",
         "season": f"{preparation.season} rows",
-        "seed": f"{study.study.seed} (trial {winner.number}: {seed})",
-        "sampler and pruner": f"{study.study.sampler}, {study.study.pruner}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in packages),
-        "python": platform.python_version(),
+        **search_facts(study, refitted),
     }
     for part in split.parts:
         facts[part.name] = f"{preparation.dates(part)}, {len(part.origins)} windows"
-    if "fold_values" in winner.attributes:
-        values = ", ".join(f"{value:.5g}" for value in winner.attributes["fold_values"])
-        facts["validation by fold"] = f"{values}; the winner's value is their mean"
-    return facts
+    return facts | fold_facts(winner)
 
 
 def write_metadata(
@@ -189,12 +148,6 @@ def write_metadata(
         },
         "intervals": interval_metadata(stored),
         "step": None if dataset.step is None else dataset.step.isoformat(),
-        "fill": study.data.fill,
-        "study": study.study.name,
-        "trial": winner.number,
-        "hyperparameters": hyperparameters.as_dict(),
-        "seed": winner.attributes["seed"],
-        "data_fingerprint": dataset.fingerprint,
-        "versions": {name: version(name) for name in ("lstm-search", "keras", "tensorflow")},
+        **model_facts(study, winner, dataset.fingerprint),
     }
     write_text_atomically(study.directory / "model.json", json.dumps(about, indent=2) + "\n")

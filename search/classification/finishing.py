@@ -1,9 +1,6 @@
 """After a search for a classifier: the winner tested once, and reported beside the baselines."""
 
 import json
-import platform
-import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +14,9 @@ from objectives.classification.split import part_hash
 from objectives.classification.uncertainty import clusters_in_time
 from objectives.messages import Compute
 from objectives.objective import any_hyperparameters
-from objectives.seeds import member_seeds
 from reports.classification.contents import ClassificationReport
-from reports.contents import Refit
 from reports.files import write_text_atomically
 from reports.wording import listed
-from search.budget import seconds_of_search
 from search.classification.preparation import SequencePreparation
 from search.classification.reporting import classification_report
 from search.classification.stored import (
@@ -30,11 +24,15 @@ from search.classification.stored import (
     load_probabilities,
     save_probabilities,
 )
-from search.finishing import refit_rule, result_paths
+from search.common_ending import (
+    about_study,
+    enter_opening,
+    fold_facts,
+    model_facts,
+    search_facts,
+)
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, in_worker
-from search.reporting import About
 from search.study import ClassificationStudy
-from storage.ledger import Opening, record_opening, utc_now
 from storage.records import StudyRecord, TrialRecord
 
 
@@ -60,9 +58,7 @@ def judge_classifier(
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validating = split.folds[-1].validation
     validation = _probabilities(train_only, task, validating)
-    seeds, targets = member_seeds(refitted.seed, study.final.members), part_hash(split.test)
-    opening = Opening(utc_now(), refitted.trial, seeds, refitted.model, command, targets)
-    record_opening(found, opening)
+    enter_opening(found, study, refitted, command, part_hash(split.test))
     test = _probabilities(model, task, split.test)
     stored = StoredProbabilities(
         *tested,
@@ -115,17 +111,13 @@ def report_classification(
 ) -> ClassificationReport:
     """Put everything about a finished study together; `started` is on `time.perf_counter`."""
     names = listed([repr(name) for name in preparation.sequences.classes[:12]])
-    about = About(
+    about = about_study(
+        study,
+        record,
+        refitted,
         task=f"classify sequences into {len(preparation.sequences.classes)} classes: {names}",
-        metric=study.training.metric,
-        refit=Refit(refit_rule(study.final), refitted.passes, refitted.updates, refitted.seconds),
-        seconds={
-            "search": seconds_of_search(record),
-            "refit": refitted.seconds,
-            "total": time.perf_counter() - started,
-        },
-        paths=result_paths(study),
-        facts=_facts(study, preparation, record.trials[refitted.trial], refitted.seed),
+        facts=_facts(study, preparation, record.trials[refitted.trial], refitted),
+        started=started,
     )
     return classification_report(record, about, stored)
 
@@ -134,11 +126,10 @@ def _facts(
     study: ClassificationStudy,
     preparation: SequencePreparation,
     winner: TrialRecord,
-    seed: int,
+    refitted: Refitted,
 ) -> dict[str, str]:
     sequences, split = preparation.sequences, preparation.split
     lengths, test = sequences.lengths, study.data.test_path
-    packages = ("lstm-search", "optuna", "tensorflow", "keras", "numpy")
     official = "" if sequences.official_test is None else ", the official ones"
     fold = split.folds[-1]
     facts = {
@@ -150,15 +141,9 @@ def _facts(
         "train": f"{len(fold.train)} sequences",
         "validation": f"{len(fold.validation)} sequences",
         "test": f"{len(split.test)} sequences{official}",
-        "seed": f"{study.study.seed} (trial {winner.number}: {seed})",
-        "sampler and pruner": f"{study.study.sampler}, {study.study.pruner}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in packages),
-        "python": platform.python_version(),
+        **search_facts(study, refitted),
     }
-    if "fold_values" in winner.attributes:
-        values = ", ".join(f"{value:.5g}" for value in winner.attributes["fold_values"])
-        facts["validation by fold"] = f"{values}; the winner's value is their mean"
-    return facts
+    return facts | fold_facts(winner)
 
 
 def _divided(preparation: SequencePreparation) -> str:
@@ -189,12 +174,6 @@ def write_classifier_metadata(
             "labels": list(sequences.classes),
             "units": "probabilities",
         },
-        "fill": study.data.fill,
-        "study": study.study.name,
-        "trial": winner.number,
-        "hyperparameters": hyperparameters.as_dict(),
-        "seed": winner.attributes["seed"],
-        "data_fingerprint": sequences.fingerprint,
-        "versions": {name: version(name) for name in ("lstm-search", "keras", "tensorflow")},
+        **model_facts(study, winner, sequences.fingerprint),
     }
     write_text_atomically(study.directory / "model.json", json.dumps(about, indent=2) + "\n")
