@@ -92,8 +92,8 @@ class Objective:
         def go_on(epoch: Epoch) -> bool:
             nonlocal pruned
             epochs.append(epoch)
-            step = (epoch.fold - 1) * self.task.training.epochs + epoch.number
-            trial.report(epoch.metrics[self.task.training.metric], step)
+            training = self.task.training
+            trial.report(epoch.metrics[training.metric], step_of(epoch, training.epochs))
             if reason := self.stop():
                 raise InterruptedTrialError(reason)
             pruned = trial.should_prune()
@@ -139,6 +139,11 @@ class Objective:
                 f"judged on other targets than the study's: {outcome.target_hash[:12]} instead of "
                 f"{self.target_hash[:12]}; its value cannot be compared"
             )
+
+
+def step_of(epoch: Epoch, most: int) -> int:
+    """The step under which an epoch is reported, where a fold has `most` epochs at most."""
+    return (epoch.fold - 1) * most + epoch.number
 
 
 def recorded_path(attributes: Any) -> tuple[tuple[float, int], ...]:

@@ -20,6 +20,7 @@ from reports.bundle.writing import complete_bundle
 from reports.files import put_folder
 from search.artefacts import ArtefactOrder, CarryOut, Made, make_artefacts
 from search.bundle_draft import read_draft, same_model
+from search.preparation import rows_file
 from search.refitting import MODEL, file_hash
 from search.registry import enter_bundle
 from storage.database import Database
@@ -147,7 +148,7 @@ def _comparison_windows(directory: Path, draft: Metadata) -> NDArray[np.float32]
     A series too short for so many has some of them twice.
     """
     data = draft.provenance.data
-    path = directory / f"rows_{data['fingerprint'][:16]}.npy"
+    path = rows_file(data["fingerprint"], directory)
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):

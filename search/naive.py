@@ -73,18 +73,11 @@ def _fold_scores(
     rows = values[split.train.first : split.train.end, :targets]
     measure = yardstick(rows, preparation.season)
     truth = target_windows(values, origins, split.horizon, targets).astype(np.float64)
-    found = {
-        "persistence": persistence(values, origins, split.horizon, targets),
-        "seasonal_naive": seasonal_naive(
-            values, origins, split.horizon, targets, preparation.season
-        ),
-    }
     windows = len(split.train.origins)  # those of the largest fold, so that all folds are alike
+    ridge = None
     if windows * (timesteps * values.shape[1]) ** 2 <= _MOST_MULTIPLICATIONS:
-        shape = (timesteps, split.horizon, targets)
-        found["ridge"] = fit_ridge(values, fold.train.origins, origins, shape).forecast(
-            values, origins
-        )
+        ridge = fit_ridge(values, fold.train.origins, origins, (timesteps, split.horizon, targets))
+    found = _forecasts(preparation, fold.validation, ridge)
     return {
         name: standardised_scores(truth, forecast, measure)[0][metric]
         for name, forecast in found.items()
@@ -92,12 +85,12 @@ def _fold_scores(
 
 
 def _forecasts(
-    preparation: Preparation, part: Part, ridge: Ridge
+    preparation: Preparation, part: Part, ridge: Ridge | None
 ) -> dict[str, NDArray[np.float64]]:
     values, horizon = preparation.dataset.values, preparation.split.horizon
     targets, origins = len(preparation.dataset.targets), part.origins
-    return {
+    found = {
         "persistence": persistence(values, origins, horizon, targets),
         "seasonal_naive": seasonal_naive(values, origins, horizon, targets, preparation.season),
-        "ridge": ridge.forecast(values, origins),
     }
+    return found if ridge is None else {**found, "ridge": ridge.forecast(values, origins)}

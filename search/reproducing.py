@@ -7,7 +7,7 @@ from functools import partial
 
 from objectives.errors import InputError
 from objectives.messages import Compute, Epoch, TrialOutcome, TrialRequest
-from objectives.objective import any_hyperparameters, history
+from objectives.objective import any_hyperparameters, history, step_of
 from objectives.trial_process import TrialFailedError
 from search.environment import ENVIRONMENT, environment
 from search.refitting import in_worker
@@ -78,7 +78,7 @@ def reproduce(task: Task, trial: TrialRecord, gpu: int | None) -> Reproduction:
     except TrialFailedError as error:
         raise InputError(f"trial {trial.number} came to no result now: {error}") from None
     epochs = [epoch for fold in outcome.folds for epoch in fold.epochs]
-    values = {_step(epoch, most): epoch.metrics[metric] for epoch in epochs}
+    values = {step_of(epoch, most): epoch.metrics[metric] for epoch in epochs}
     curves = history(epochs, metric)["curves"]
     alike = values.keys() == trial.intermediate_values.keys()
     known = trial.intermediate_values
@@ -115,10 +115,5 @@ def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _step(epoch: Epoch, most: int) -> int:
-    """The step under which a search stores an epoch; see `objectives.objective`."""
-    return (epoch.fold - 1) * most + epoch.number
-
-
 def _before(last: float, most: int, epoch: Epoch) -> bool:
-    return _step(epoch, most) < last
+    return step_of(epoch, most) < last
