@@ -1,5 +1,6 @@
 """Starting, stopping and changing the bundle of a server that answers requests meanwhile."""
 
+import http.client
 import json
 import signal
 import socket
@@ -43,9 +44,13 @@ def asking(server: Running, clients: int = 4) -> Iterator[list[tuple[int, Any]]]
     def ask() -> None:
         connection = server.connect()
         while not stopping.is_set():
-            connection.request("POST", PREDICT, BODY)
-            response = connection.getresponse()
-            answers.append((response.status, json.loads(response.read())))
+            try:
+                connection.request("POST", PREDICT, BODY)
+                response = connection.getresponse()
+                answers.append((response.status, json.loads(response.read())))
+            except (OSError, http.client.HTTPException) as error:
+                answers.append((0, repr(error)))  # lost; the next request connects anew
+                connection.close()
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     for thread in threads:
