@@ -56,6 +56,9 @@ class ForecastLearner:
         unit = np.ones(self.task.targets)
         return Loaded(examples, scaling, lambda seed: self._trainer(rows, unit, seed))
 
+    def judged_outputs(self, fold: Loaded, trainer: GraphTrainer) -> None:
+        """Nothing: forecasts are as large as the data."""
+
     def glimpse(self, fold: Loaded, trainer: GraphTrainer) -> Glimpse:
         """Forecasts of what validation ends with, by windows that share no targets."""
         task, horizon = self.task, self.task.split.horizon

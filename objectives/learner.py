@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from objectives.graph_trainer import GraphTrainer
 from objectives.messages import Glimpse
@@ -37,6 +39,9 @@ class Learner(Protocol):
 
     def load_everything(self) -> Loaded:
         """Training and validation part together, all of it to train on, scaled by all of it."""
+
+    def judged_outputs(self, fold: Loaded, trainer: GraphTrainer) -> NDArray[np.float32] | None:
+        """What a trained network gives for a fold's validation part, if anything is made of it later."""
 
     def glimpse(self, fold: Loaded, trainer: GraphTrainer) -> Glimpse | None:
         """What a trained network makes of the end of a fold's validation part, for a picture."""

@@ -1,6 +1,6 @@
 """What goes between a worker and a trial process; free of TensorFlow, so that workers stay so."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -92,10 +92,15 @@ class Epoch:
 
 @dataclass(frozen=True)
 class FoldOutcome:
-    """The epochs of a trial in one fold, and the number of the best of them."""
+    """The epochs of a trial in one fold, and the number of the best of them.
+
+    `outputs` (sequences, classes) are a classifier's logits of the fold's validation sequences, by its
+    weights at the best epoch; None where these are gone, the fold being taken over from a checkpoint.
+    """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
+    outputs: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def value(self, metric: str) -> float:
         """What the trial was worth in this fold: its best epoch's metric."""
@@ -160,7 +165,8 @@ class RefitRequest:
 
     `path` is the winner's learning rate in each epoch up to its best, and the number of updates to make
     at it; `weights` are the winner's own, from training rows only. Both models are written to
-    `directory`. `members` networks are retrained, the first from `seed`, and predict together.
+    `directory`. `members` networks are retrained, the first from `seed`, and predict together. Both
+    models divide logits of classes by `temperature`, if there is one.
     """
 
     task: ForecastTask | SequenceTask
@@ -170,6 +176,7 @@ class RefitRequest:
     weights: tuple[NDArray[np.float32], ...]
     directory: Path
     members: int = 1
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)

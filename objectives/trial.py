@@ -87,7 +87,9 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     if checkpoints and checkpoints.seconds:
         seconds["checkpoint"] = checkpoints.seconds
     return TrialOutcome(
-        folds=tuple(FoldOutcome(f.training.epochs, f.training.best_epoch) for f in trained),
+        folds=tuple(
+            FoldOutcome(f.training.epochs, f.training.best_epoch, f.outputs) for f in trained
+        ),
         stopped=last.training.stopped,
         weights=last.training.weights,
         parameters=last.parameters,
@@ -102,6 +104,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
 @dataclass(frozen=True)
 class _TrainedFold:
     training: Training
+    outputs: NDArray[np.float32] | None
     glimpse: Glimpse | None
     parameters: int
     seconds: dict[str, float]
@@ -132,10 +135,11 @@ def _train_fold(
     pictured = trained.weights and ended - started >= PICTURED_SECONDS / len(
         request.task.split.folds
     )
-    if pictured:
+    if trained.weights:
         trainer.network.set_weights(trained.weights)
     return _TrainedFold(
         trained,
+        learner.judged_outputs(fold, trainer) if trained.weights else None,
         learner.glimpse(fold, trainer) if pictured else None,
         trainer.network.count_params(),
         {
@@ -190,7 +194,8 @@ def _learner(request: TrialRequest | RefitRequest) -> Learner:
     if isinstance(task, ForecastTask) and isinstance(hyperparameters, Hyperparameters):
         return ForecastLearner(task, hyperparameters)
     if isinstance(task, SequenceTask) and isinstance(hyperparameters, SequenceHyperparameters):
-        return SequenceLearner(task, hyperparameters)
+        temperature = request.temperature if isinstance(request, RefitRequest) else None
+        return SequenceLearner(task, hyperparameters, temperature)
     raise TypeError(f"a {type(task).__name__} got {type(hyperparameters).__name__}")
 
 

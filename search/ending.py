@@ -54,7 +54,7 @@ def end_study(
         and isinstance(task, SequenceTask)
     ):
         probabilities = judge_classifier(study, preparation, task, found, refitted, command)
-        write_classifier_metadata(study, preparation, ending.winner)
+        write_classifier_metadata(study, preparation, ending.winner, refitted.temperature)
         record = record_of_study(found)  # with what the ledger says now
         classified = report_classification(
             study, preparation, record, refitted, probabilities, ending.started

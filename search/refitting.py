@@ -25,15 +25,22 @@ from objectives.messages import (
     ForecastRequest,
     RefitOutcome,
     RefitRequest,
+    TrialOutcome,
     TrialRequest,
 )
 from objectives.objective import any_hyperparameters, mean_path, recorded_path, replayed_path
 from objectives.split import Part
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
-from search.study import AnyStudy
+from search.classification.validation import (
+    calibrated,
+    collected,
+    has_validation,
+    save_validation,
+)
+from search.study import AnyStudy, ClassificationStudy
 from search.tasks import Task
-from search.weights import Weights
+from search.weights import Kept
 from storage.records import TrialRecord
 
 MODEL, TRAIN_ONLY_MODEL = "model.keras", "model_train_only.keras"
@@ -49,7 +56,8 @@ def _always(epoch: object) -> bool:
 class Refitted:
     """A winner whose models lie in the study's folder.
 
-    `model` is the SHA-256 of the refitted model's file, in hex.
+    `model` is the SHA-256 of the refitted model's file, in hex. `temperature` divides the logits in both
+    where they are calibrated.
     """
 
     trial: int
@@ -58,6 +66,7 @@ class Refitted:
     passes: float
     updates: int
     seconds: float
+    temperature: float | None = None
 
 
 def refit_winner(
@@ -65,7 +74,7 @@ def refit_winner(
     task: Task,
     winner: TrialRecord,
     compute: Compute,
-    kept: Callable[[], Weights | None],
+    kept: Callable[[], Kept | None],
 ) -> Refitted:
     """Retrain the winner on train+validation, or find that this was done before.
 
@@ -74,32 +83,42 @@ def refit_winner(
         task: as for the trials.
         winner: the trial.
         compute: what training may use.
-        kept: gives the winner's own weights where they can be had; the winner is trained again where
-            they cannot.
+        kept: gives the winner's own weights, and a classifier's logits, where they can be had; the
+            winner is trained again where they cannot.
     """
     saved = load_refit(study.directory)
-    if saved is not None and (saved.trial, saved.seed) == (
-        winner.number,
-        winner.attributes["seed"],
-    ):
+    wanted = (winner.number, winner.attributes["seed"])
+    whole = not isinstance(task, SequenceTask) or has_validation(study.directory)
+    if whole and saved is not None and (saved.trial, saved.seed) == wanted:
         return saved
     hyperparameters = any_hyperparameters(winner.attributes)
     known = task.split.train_and_validation()
     examples = len(known.origins if isinstance(known, Part) else known)
     of_winner = mean_path if isinstance(task, SequenceTask) else recorded_path
     path = of_winner(winner.attributes)
+    found = kept()
+    if found is None or (isinstance(task, SequenceTask) and not found.outputs):
+        found = _train_again(task, winner, compute)
+    temperature = None
+    if isinstance(task, SequenceTask) and isinstance(study, ClassificationStudy):
+        validation = collected(task, found.outputs)
+        save_validation(study.directory, validation)
+        temperature = calibrated(validation, study.final)
     request = RefitRequest(
         task=task,
         hyperparameters=hyperparameters,
         seed=winner.attributes["seed"],
         path=replayed_path(path, study.final, examples, hyperparameters.batch_size),
-        weights=kept() or _train_again(task, winner, compute),
+        weights=found.weights,
         directory=study.directory.resolve(),
         members=study.final.members,
+        temperature=temperature,
     )
     outcome: RefitOutcome = in_worker(request, compute)
     model = file_hash(study.directory / MODEL)
-    refitted = Refitted(winner.number, request.seed, model, **asdict(outcome))
+    refitted = Refitted(
+        winner.number, request.seed, model, **asdict(outcome), temperature=temperature
+    )
     write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
     return refitted
 
@@ -134,20 +153,17 @@ def alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _train_again(task: Task, winner: TrialRecord, compute: Compute) -> Weights:
-    """Repeat a trial whose weights cannot be had, its last fold; its seed makes it the same trial."""
+def _train_again(task: Task, winner: TrialRecord, compute: Compute) -> Kept:
+    """Repeat a trial of which nothing can be had; its seed makes it the same trial.
+
+    Of forecasts the last fold is enough.
+    """
     hyperparameters = any_hyperparameters(winner.attributes)
-    outcome = in_worker(
-        TrialRequest(_last_fold(task), hyperparameters, winner.attributes["seed"]), compute
-    )
-    weights: Weights = outcome.weights
-    return weights
-
-
-def _last_fold(task: Task) -> Task:
-    if isinstance(task, SequenceTask):
-        return replace(task, split=task.split.last_fold())
-    return replace(task, split=task.split.last_fold())
+    if not isinstance(task, SequenceTask):
+        task = replace(task, split=task.split.last_fold())
+    request = TrialRequest(task, hyperparameters, winner.attributes["seed"])
+    outcome: TrialOutcome = in_worker(request, compute)
+    return Kept.of(outcome)
 
 
 def in_worker(

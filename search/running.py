@@ -28,7 +28,7 @@ from search.study_figures import importances, study_figures
 from search.study_note import StudyNote
 from search.tasks import prepare_study, share_data
 from search.tracking.following import check_trackers, follow, followers
-from search.weights import load_weights
+from search.weights import load_kept
 from search.worker import heartbeat
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
@@ -88,7 +88,7 @@ def run_study(
         if chosen is None:
             raise InputError(no_winner(record_of_study(found)))
         run = chosen.study.get_trials(deepcopy=False)[chosen.run]
-        kept = partial(load_weights, artifacts, run)
+        kept = partial(load_kept, artifacts, run)
         with alone(study.directory):
             refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
             ending = Ending(study, preparation, task, chosen.trial, refitted, started)

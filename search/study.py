@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from objectives.classification.settings import (
+    SequenceFinal,
     SequenceSettings,
     SequenceSplitSettings,
     SequenceTraining,
@@ -229,6 +230,7 @@ class ClassificationStudy(CommonStudy):
     split: SequenceSplitSettings = SequenceSplitSettings()
     space: SequenceSpace = SequenceSpace()
     training: SequenceTraining = SequenceTraining()
+    final: SequenceFinal = SequenceFinal()
 
 
 AnyStudy = Study | ClassificationStudy

@@ -33,7 +33,7 @@ from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import AnyStudy
 from search.tasks import Task
 from search.trial_files import describe_trial
-from search.weights import save_weights
+from search.weights import save_outcome
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
@@ -232,7 +232,7 @@ def _keep_if_best(
     if store is None or (beaten and CONFIRMS not in trial.user_attrs):
         return
     try:
-        save_weights(store, trial, outcome.weights)
+        save_outcome(store, trial, outcome)
     except StorageError as error:
         trial.set_user_attr("artifact_failure", str(error))
 

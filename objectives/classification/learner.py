@@ -19,10 +19,14 @@ from objectives.training import Examples, Weights
 
 @dataclass(frozen=True)
 class SequenceLearner:
-    """A task of classification under one trial's hyperparameters; see `Learner`."""
+    """A task of classification under one trial's hyperparameters; see `Learner`.
+
+    `temperature` divides the logits of deployed models; None for as they are.
+    """
 
     task: SequenceTask
     hyperparameters: SequenceHyperparameters
+    temperature: float | None = None
     _made: list[SequenceTrainer] = field(default_factory=list, init=False)
 
     @property
@@ -42,10 +46,16 @@ class SequenceLearner:
 
     def deployable(self, members: Sequence[Weights], scaling: Scaling) -> keras.Model:
         """From raw sequences to probabilities."""
-        return build_deployable(self.hyperparameters, members, scaling, self._layout)
+        return build_deployable(
+            self.hyperparameters, members, scaling, self._layout, self.temperature
+        )
+
+    def judged_outputs(self, fold: Loaded, trainer: GraphTrainer) -> NDArray[np.float32]:
+        """Logits (sequences, classes), from which temperatures are fitted and scores computed."""
+        return trainer.outputs(fold.examples.validation)
 
     def glimpse(self, fold: Loaded, trainer: GraphTrainer) -> None:
-        """Nothing: there is no picture of classes yet."""
+        """Nothing: the logits of all validation sequences are there."""
 
     def _loaded(self, examples: Examples) -> Loaded:
         scaling = self._scaling(examples.training)

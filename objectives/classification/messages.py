@@ -79,13 +79,14 @@ class ProbabilitiesRequest:
     """A saved model to classify with.
 
     `model` is the .keras file, `rows` a .npy file as that of a task; `ends` and `lengths` (sequences,)
-    say where the sequences lie in it.
+    say where the sequences lie in it. Without `calibrated` the model's temperature is taken for 1.
     """
 
     model: Path
     rows: Path
     ends: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    calibrated: bool = True
 
 
 @dataclass(frozen=True, eq=False)

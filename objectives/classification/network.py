@@ -13,6 +13,7 @@ from objectives.network import recurrent_layer
 from objectives.scaling import Scaling
 
 Weights = Sequence[NDArray[np.float32]]
+TEMPERATURE = "temperature"  # what the names of layers begin with that calibrate
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,15 @@ def build_deployable(
     members: Sequence[Weights],
     scaling: Scaling,
     layout: Layout,
+    temperature: float | None = None,
 ) -> keras.Model:
     """Build a model of plain Keras layers from raw sequences to probabilities, scaling inside.
 
     `members` are weights of `build_network` in order, one or several, whose probabilities are averaged.
     The input `window` is (batch, timesteps, features) in the data's units, a sequence's last rows; where
     sequences are padded, every value of a row before the first one is `PADDING`. The output
-    `probabilities` is (batch, classes).
+    `probabilities` is (batch, classes): softmax of the logits divided by `temperature`, where there is
+    one (Guo et al. 2017).
     """
     still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0, noise=0.0)
     window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
@@ -89,6 +92,9 @@ def build_deployable(
         network.set_weights(weights)
         network.name = f"network_{number}" if len(members) > 1 else "network"
         logits = network([scaled, *others] if others else scaled)
+        if temperature is not None:
+            layer = keras.layers.Rescaling(1.0 / temperature, name=f"{TEMPERATURE}_{number}")
+            logits = layer(logits)
         found.append(keras.layers.Softmax(name=f"softmax_{number}")(logits))
     mean = found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
     return keras.Model(window, {"probabilities": mean}, name="classifier")

@@ -10,6 +10,7 @@ from objectives.classification.messages import (
     ProbabilitiesOutcome,
     ProbabilitiesRequest,
 )
+from objectives.classification.network import TEMPERATURE
 
 _SEQUENCES_AT_ONCE = 1024  # so that memory does not grow with the test set
 
@@ -17,6 +18,10 @@ _SEQUENCES_AT_ONCE = 1024  # so that memory does not grow with the test set
 def probabilities(request: ProbabilitiesRequest) -> ProbabilitiesOutcome:
     """Classify sequences with a saved model."""
     model = keras.saving.load_model(request.model, compile=False, safe_mode=True)
+    if not request.calibrated:
+        for layer in model.layers:
+            if layer.name.startswith(TEMPERATURE):
+                layer.scale = 1.0
     rows = np.load(request.rows, mmap_mode="r", allow_pickle=False)
     predict = tf.function(lambda windows: model(windows, training=False), reduce_retracing=True)
     found = []

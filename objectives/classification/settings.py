@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from objectives.settings import CommonTraining, Fill, Integer, Number, Section, Share
+from objectives.settings import (
+    CommonTraining,
+    Fill,
+    FinalSettings,
+    Integer,
+    Number,
+    Section,
+    Share,
+)
 
 SequenceMetric = Literal["log_loss", "error_rate", "balanced_error_rate"]
 MANY_SEQUENCES = 1000  # from here on one validation part tells enough
@@ -77,3 +85,14 @@ class SequenceTraining(CommonTraining):
     metric: SequenceMetric = "log_loss"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+
+
+class SequenceFinal(FinalSettings):
+    """How the winner is trained on train+validation, and what its probabilities become.
+
+    `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
+    log loss of the winner's validation predictions smallest (Guo et al. 2017): no prediction of a class
+    changes, only how sure it is.
+    """
+
+    calibration: Literal["none", "temperature"] = "none"

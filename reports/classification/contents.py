@@ -43,6 +43,42 @@ class Reliability:
 
 
 @dataclass(frozen=True)
+class FoldScores:
+    """Scores of a winner on validation, metric → figure: their mean over `folds`, and the spread.
+
+    `deviation` is the sample standard deviation over the folds, NaN for one.
+    """
+
+    mean: Mapping[str, float]
+    deviation: Mapping[str, float]
+    folds: int
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What probabilities are worth: their log loss, and how far they come true."""
+
+    log_loss: float
+    reliability: Reliability
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Logits divided by `temperature` (Guo et al. 2017), on the same sequences before and after.
+
+    The temperature was fitted on `sequences` validation sequences, so that only figures of the test tell
+    what it is worth.
+    """
+
+    temperature: float
+    sequences: int
+    validation_before: Worth
+    validation_after: Worth
+    test_before: Worth
+    test_after: Worth
+
+
+@dataclass(frozen=True)
 class ClassDifference:
     """The refitted model against a baseline: its scores less the baseline's, by metric.
 
@@ -72,16 +108,17 @@ class ClassUncertainty:
 class ClassificationReport(SearchReport):
     """Everything that is known when a study of classification is done.
 
-    `validation` scores the winner on the sequences that validate (of the last fold); `test` the
+    `validation` scores the winner's networks on the sequences that validate, uncalibrated; `test` the
     refitted model; `train_only` the winner before the refit, on the test set; `baselines` the others
     there: metric → figure, NaN where there is none. `confusion` (classes, classes) counts test
     sequences: rows are the truth, columns the refitted model's. `uncertainty` is None where the test set
-    is too small, `audit` empty where none was made.
+    is too small, `calibration` where probabilities are as the network gives them; `audit` is empty where
+    none was made.
     """
 
     winner: Winner
     labels: tuple[str, ...]
-    validation: Mapping[str, float]
+    validation: FoldScores
     test: Mapping[str, float]
     train_only: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]
@@ -90,6 +127,7 @@ class ClassificationReport(SearchReport):
     reliability: Reliability
     refit: Refit
     uncertainty: ClassUncertainty | None
+    calibration: Calibration | None = None
     audit: tuple[Check, ...] = ()
 
 

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 
 from reports.certainty import BETTER, UNCLEAR, WORSE, p_in_words, span
-from reports.classification.contents import ClassificationReport, ClassUncertainty
+from reports.classification.contents import (
+    Calibration,
+    ClassificationReport,
+    ClassUncertainty,
+    FoldScores,
+)
 from reports.classification.tables import SHOWN
 from reports.classification.verdict import TOO_FEW, class_outcome, classifier_label
 from reports.markdown_table import markdown_table
@@ -33,12 +38,24 @@ def _scores(report: ClassificationReport) -> str:
     table = markdown_table(["Classifier", *SHOWN.values()], cells)
     note = (
         "“Balanced” is the mean recall of the classes; log loss is in natural units, less is better. "
-        f"For comparison, the winner's log loss on the last sequences that validated was "
-        f"{number(report.validation['log_loss'])} and its accuracy "
-        f"{number(report.validation['accuracy'])}: it was chosen for its validation, so only the test "
-        "figures are unbiased."
+        f"For comparison, {_validation(report.validation)}: it was chosen for its validation, so "
+        "only the test figures are unbiased."
     )
     return f"## Scores on the test set\n\n{table}\n\n{note}"
+
+
+def _validation(found: FoldScores) -> str:
+    """What the winner was worth on validation: the mean of its folds, and their spread."""
+    of = f" (mean ± deviation of {found.folds} folds)" if found.folds > 1 else ""
+    return (
+        f"on validation the winner's log loss was {_mean(found, 'log_loss')} and its accuracy "
+        f"{_mean(found, 'accuracy')}{of}"
+    )
+
+
+def _mean(found: FoldScores, metric: str) -> str:
+    spread = f" ± {number(found.deviation[metric], 2)}" if found.folds > 1 else ""
+    return f"{number(found.mean[metric])}{spread}"
 
 
 def _certainty(report: ClassificationReport) -> str:
@@ -138,4 +155,30 @@ def _bins(report: ClassificationReport) -> str:
         "Probability is that of the predicted class. The expected calibration error is "
         f"{number(report.reliability.calibration_error, 3)}."
     )
-    return f"## What the probabilities are worth\n\n{table}\n\n{note}"
+    parts = ["## What the probabilities are worth", table, note]
+    if report.calibration is not None:
+        parts += _calibration(report.calibration)
+    return "\n\n".join(parts)
+
+
+def _calibration(found: Calibration) -> list[str]:
+    """The same sequences before and after calibration."""
+    pairs = {
+        "test": (found.test_before, found.test_after),
+        "validation, where it was fitted": (found.validation_before, found.validation_after),
+    }
+    rows = [
+        [
+            name,
+            *(number(worth.log_loss) for worth in pair),
+            *(number(worth.reliability.calibration_error, 3) for worth in pair),
+        ]
+        for name, pair in pairs.items()
+    ]
+    heads = ["Sequences", "Log loss before", "after", "Calibration error before", "after"]
+    said = (
+        f"These are calibrated: logits are divided by a temperature of {number(found.temperature, 3)}, "
+        f"fitted on {counted(found.sequences, 'validation sequence')} by networks that had not trained "
+        "on them."
+    )
+    return [said, markdown_table(heads, rows)]

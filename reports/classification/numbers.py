@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from reports.classification.contents import ClassificationReport, ClassUncertainty
+from reports.classification.contents import (
+    Calibration,
+    ClassificationReport,
+    ClassUncertainty,
+    Worth,
+)
 from reports.classification.verdict import class_outcome, class_verdict
 from reports.contents import Estimate
 
@@ -15,16 +20,41 @@ def class_numbers(report: ClassificationReport) -> dict[str, Any]:
         "verdict": class_verdict(report),
         "labels": report.labels,
         "uncertainty": report.uncertainty and _uncertainty(report.uncertainty),
-        "validation": report.validation,
+        "validation": report.validation.mean,
+        "validation_folds": {
+            "folds": report.validation.folds,
+            "deviation": report.validation.deviation,
+        },
         "test": report.test,
         "train_only": {"test": report.train_only},
         "baselines": {name: {"test": scores} for name, scores in report.baselines.items()},
         "confusion_matrix": report.confusion,
         "per_class": [asdict(each) for each in report.per_class],
         "reliability": asdict(report.reliability),
+        "calibration": report.calibration and _calibration(report.calibration),
         "refit": asdict(report.refit),
         "audit": [asdict(check) for check in report.audit],
     }
+
+
+def _calibration(calibration: Calibration) -> dict[str, Any]:
+    return {
+        "method": "temperature",
+        "temperature": calibration.temperature,
+        "sequences": calibration.sequences,
+        "validation": {
+            "before": _worth(calibration.validation_before),
+            "after": _worth(calibration.validation_after),
+        },
+        "test": {
+            "before": _worth(calibration.test_before),
+            "after": _worth(calibration.test_after),
+        },
+    }
+
+
+def _worth(worth: Worth) -> dict[str, Any]:
+    return {"log_loss": worth.log_loss, **asdict(worth.reliability)}
 
 
 def _uncertainty(uncertainty: ClassUncertainty) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from reports.page.cells import Cell, PageTable, best_of, estimate_cells, figure_
 from reports.page.certainty_figures import difference_figure
 from reports.page.class_figures import confusion_figure, reliability_figure
 from reports.page.section import Section
-from reports.wording import baseline_label, counted, percent
+from reports.wording import baseline_label, counted, number, percent
 
 # metric → heading, and whether more of it is better
 _SCORES = {
@@ -26,17 +26,27 @@ def class_sections(numbers: Mapping[str, Any]) -> list[Section]:
         "“Balanced” is the mean recall of the classes; of log loss, less is better. The winner was "
         "chosen for its validation score, so only these columns are unbiased. Click a heading to sort."
     )
+    calibration = numbers.get("calibration")
+    before = calibration and calibration["test"]["before"]
     figures = [
         confusion_figure(numbers["labels"], numbers["confusion_matrix"]),
-        reliability_figure(numbers["reliability"]),
+        reliability_figure(numbers["reliability"], before),
     ]
+    tables = [classes_table(numbers)]
+    if calibration:
+        tables.append(calibration_table(calibration))
     return [
-        Section("scores", "Scores on the test set", text, [scores_table(numbers)]),
+        Section(
+            "scores",
+            "Scores on the test set",
+            text,
+            [scores_table(numbers), validation_table(numbers)],
+        ),
         _certainty(numbers),
         Section(
             "classes",
             "Class by class",
-            tables=[classes_table(numbers)],
+            tables=tables,
             figures=[figure for figure in figures if figure is not None],
         ),
     ]
@@ -76,6 +86,39 @@ def scores_table(numbers: Mapping[str, Any]) -> PageTable:
     ]
     heads = ["Classifier", *(head for head, _ in _SCORES.values())]
     return PageTable("The model and the baselines", heads, cells)
+
+
+def validation_table(numbers: Mapping[str, Any]) -> PageTable:
+    """The winner's validation scores: the mean of its folds, and their spread."""
+    found, deviation = numbers["validation"], numbers["validation_folds"]["deviation"]
+    folds = numbers["validation_folds"]["folds"]
+    rows = [
+        [Cell(head), figure_cell(found[metric]), figure_cell(deviation[metric])]
+        for metric, (head, _) in _SCORES.items()
+    ]
+    title = f"On validation: {counted(folds, 'fold')}"
+    return PageTable(title, ["Winner", "Mean", "Deviation"], rows)
+
+
+def calibration_table(calibration: Mapping[str, Any]) -> PageTable:
+    """Log loss and calibration error before and after calibration."""
+    rows = [
+        [
+            Cell(where),
+            *(
+                figure_cell(calibration[part][when][figure])
+                for figure in ("log_loss", "calibration_error")
+                for when in ("before", "after")
+            ),
+        ]
+        for part, where in (("test", "test"), ("validation", "validation, where it was fitted"))
+    ]
+    title = (
+        f"Calibrated by a temperature of {number(calibration['temperature'], 3)}, fitted on "
+        f"{counted(calibration['sequences'], 'validation sequence')}"
+    )
+    heads = ["Sequences", "Log loss before", "after", "Calibration error before", "after"]
+    return PageTable(title, heads, rows)
 
 
 def classes_table(numbers: Mapping[str, Any]) -> PageTable:

@@ -24,6 +24,7 @@ from search.classification.stored import (
     load_probabilities,
     save_probabilities,
 )
+from search.classification.validation import load_validation
 from search.common_ending import (
     about_study,
     enter_opening,
@@ -56,30 +57,33 @@ def judge_classifier(
     sequences, split = preparation.sequences, preparation.split
     found_baselines = baselines(sequences, split)
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
-    validating = split.folds[-1].validation
-    validation = _probabilities(train_only, task, validating)
+    validation = load_validation(study.directory)
     enter_opening(found, study, refitted, command, part_hash(split.test))
     test = _probabilities(model, task, split.test)
+    uncalibrated = None
+    if refitted.temperature is not None:
+        uncalibrated = _probabilities(model, task, split.test, calibrated=False)
     stored = StoredProbabilities(
         *tested,
         classes=sequences.classes,
-        validation_truth=sequences.labels[validating],
         validation=validation,
         truth=sequences.labels[split.test],
         test=test,
         train_only=_probabilities(train_only, task, split.test),
         clusters=_clusters(study, preparation, {"model": test, **found_baselines}),
         baselines=found_baselines,
+        temperature=refitted.temperature,
+        uncalibrated=uncalibrated,
     )
     save_probabilities(study.directory, stored)
     return stored
 
 
 def _probabilities(
-    model: Path, task: SequenceTask, numbers: NDArray[np.int64]
+    model: Path, task: SequenceTask, numbers: NDArray[np.int64], *, calibrated: bool = True
 ) -> NDArray[np.float64]:
     request = ProbabilitiesRequest(
-        model.resolve(), task.rows, task.ends[numbers], task.lengths[numbers]
+        model.resolve(), task.rows, task.ends[numbers], task.lengths[numbers], calibrated
     )
     found: NDArray[np.float64] = in_worker(request, Compute()).probabilities
     return found
@@ -155,7 +159,10 @@ def _divided(preparation: SequencePreparation) -> str:
 
 
 def write_classifier_metadata(
-    study: ClassificationStudy, preparation: SequencePreparation, winner: TrialRecord
+    study: ClassificationStudy,
+    preparation: SequencePreparation,
+    winner: TrialRecord,
+    temperature: float | None,
 ) -> None:
     """Write what a user of the saved model must know, beside it as model.json."""
     sequences = preparation.sequences
@@ -173,6 +180,7 @@ def write_classifier_metadata(
             "shape": ["batch", len(sequences.classes)],
             "labels": list(sequences.classes),
             "units": "probabilities",
+            "temperature": temperature,
         },
         **model_facts(study, winner, sequences.fingerprint),
     }

@@ -4,18 +4,20 @@ A report is rendered from it as often as wanted, and the test set stays closed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.metrics import Prediction
 from reports.files import atomically
+from search.classification.validation import Validation
 from search.stored_forecasts import UNUSABLE
 
 FILE = "probabilities.npz"
-_BASELINE = "baseline_"
+_BASELINE, _VALIDATION = "baseline_", "validation_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,26 +25,31 @@ class StoredProbabilities:
     """Probabilities of one winner, (sequences, classes) each, and what baselines predict.
 
     `trial`, `seed` and `model` (SHA-256 of the refitted model's file) say whose they are. `validation`
-    and `train_only` come from the winner as the search saw it, `test` from the refitted model. `truth`
-    and `validation_truth` (sequences,) are numbers of `classes`; `clusters` (sequences,) are equal for
-    test sequences that do not count as independent.
+    and `train_only` come from the winner as the search saw it, `test` from the refitted model and
+    `uncalibrated` from it without its `temperature`; None for both where it has none. `truth`
+    (sequences,) are numbers of `classes`; `clusters` (sequences,) are equal for test sequences that do
+    not count as independent.
     """
 
     trial: int
     seed: int
     model: str
     classes: tuple[str, ...]
-    validation_truth: NDArray[np.int64]
-    validation: NDArray[np.float64]
+    validation: Validation
     truth: NDArray[np.int64]
     test: NDArray[np.float64]
     train_only: NDArray[np.float64]
     clusters: NDArray[np.int64]
     baselines: Mapping[str, Prediction]
+    temperature: float | None = None
+    uncalibrated: NDArray[np.float64] | None = None
 
 
 def save_probabilities(directory: Path, stored: StoredProbabilities) -> None:
     """Write the file, whole or not at all."""
+    calibration: dict[str, Any] = {}
+    if stored.temperature is not None and stored.uncalibrated is not None:
+        calibration = {"temperature": stored.temperature, "uncalibrated": stored.uncalibrated}
     with atomically(directory / FILE) as path, path.open("wb") as file:
         np.savez_compressed(
             file,
@@ -50,13 +57,13 @@ def save_probabilities(directory: Path, stored: StoredProbabilities) -> None:
             seed=stored.seed,
             model=stored.model,
             classes=np.array(stored.classes),
-            validation_truth=stored.validation_truth,
-            validation=stored.validation,
+            **{f"{_VALIDATION}{name}": found for name, found in stored.validation.arrays().items()},
             truth=stored.truth,
             test=stored.test,
             train_only=stored.train_only,
             clusters=stored.clusters,
             **{f"{_BASELINE}{name}": found for name, found in stored.baselines.items()},
+            **calibration,
             allow_pickle=False,
         )
 
@@ -70,8 +77,9 @@ def load_probabilities(directory: Path) -> StoredProbabilities | None:
                 seed=int(saved["seed"]),
                 model=str(saved["model"]),
                 classes=tuple(str(name) for name in saved["classes"]),
-                validation_truth=saved["validation_truth"],
-                validation=saved["validation"],
+                validation=Validation(
+                    *(saved[f"{_VALIDATION}{field.name}"] for field in fields(Validation))
+                ),
                 truth=saved["truth"],
                 test=saved["test"],
                 train_only=saved["train_only"],
@@ -81,6 +89,8 @@ def load_probabilities(directory: Path) -> StoredProbabilities | None:
                     for name in saved.files
                     if name.startswith(_BASELINE)
                 },
+                temperature=float(saved["temperature"]) if "temperature" in saved else None,
+                uncalibrated=saved.get("uncalibrated"),
             )
     except UNUSABLE:
         return None

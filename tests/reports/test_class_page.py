@@ -25,6 +25,10 @@ def scores(accuracy: float) -> dict[str, float]:
     return {"accuracy": accuracy, **dict.fromkeys(names, accuracy - 0.011), "log_loss": 0.437}
 
 
+def worth(log_loss: float, error: float) -> dict[str, Any]:
+    return {"log_loss": log_loss, "calibration_error": error, "bins": BINS}
+
+
 def ends(figure: float) -> dict[str, float]:
     return {"figure": figure, "low": figure - 0.07, "high": figure + 0.07}
 
@@ -49,6 +53,13 @@ def numbers(report) -> dict[str, Any]:
             for i, label in enumerate(LABELS)
         ],
         "reliability": {"bins": BINS, "calibration_error": 0.0275},
+        "validation": scores(0.84),
+        "validation_folds": {"folds": 5, "deviation": scores(0.04)},
+        "calibration": {
+            "temperature": 1.62, "sequences": 400,
+            "test": {"before": worth(0.51, 0.09), "after": worth(0.44, 0.0275)},
+            "validation": {"before": worth(0.5, 0.08), "after": worth(0.42, 0.02)},
+        },
         "test": scores(0.82),
         "train_only": {"test": scores(0.8)},
         "baselines": {"majority_class": {"test": scores(0.5)}},
@@ -85,6 +96,17 @@ def test_the_reliability_curve_leaves_empty_bins_out():
     assert reliability_figure({"bins": BINS[:1], "calibration_error": None}) is None
 
 
+def test_the_reliability_curve_has_another_for_the_time_before_calibration():
+    now = {"bins": BINS, "calibration_error": 0.0275}
+    before = {"bins": BINS[2:], "calibration_error": 0.09}
+    figure = reliability_figure(now, before)
+    assert [trace["name"] for trace in figure.data] == [
+        "as good as its word", "before calibration", "this model",
+    ]  # fmt: skip
+    assert figure.data[1]["x"] == [0.9]
+    assert figure.note.endswith("is 0.0275; before calibration it was 0.0900.")
+
+
 def test_the_page_of_a_classifier_is_whole_in_a_browser(numbers, opened, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(render_page(json.loads(json.dumps(numbers)), None, {}))
@@ -99,5 +121,9 @@ def test_the_page_of_a_classifier_is_whole_in_a_browser(numbers, opened, tmp_pat
     majority = page.inner_text("#certainty tbody tr:first-child").split("\t")
     assert majority[:3] == ["majority class", "better", "0.3200"]
     assert majority[4:] == ["37", "5", "< 0.001", "< 0.001"]
+    calibrated = page.inner_text("#classes table:has-text('Calibrated by') tbody tr")
+    assert calibrated.split("\t") == ["test", "0.5100", "0.4400", "0.09000", "0.02750"]
+    validation = page.inner_text("#scores table:has-text('5 folds') tbody tr")
+    assert validation.split("\t") == ["Accuracy", "0.8400", "0.04000"]
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []

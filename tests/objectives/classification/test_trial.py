@@ -36,6 +36,8 @@ def with_rows(task, change, path):
 def assert_same_trial(ours, theirs):
     for our, their in zip(ours.folds, theirs.folds, strict=True):
         assert our == their
+        if our.outputs is not None:  # gone where a fold was taken over from a checkpoint
+            np.testing.assert_array_equal(our.outputs, their.outputs)
     for our, their in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_array_equal(our, their)
 
@@ -63,6 +65,14 @@ def test_a_trial_learns_and_has_an_outcome_for_each_fold(task, outcome):
         np.mean([min(e.metrics["log_loss"] for e in fold.epochs) for fold in outcome.folds])
     )
     assert outcome.target_hash == split_hash(task.split)
+
+
+def test_each_fold_leaves_the_logits_of_its_validation_sequences(task, outcome):
+    for fold, judged in zip(task.split.folds, outcome.folds, strict=True):
+        shares = softmax(judged.outputs)
+        labels = task.labels[fold.validation]
+        log_loss = -np.log(shares[np.arange(len(labels)), labels]).mean()
+        assert log_loss == pytest.approx(judged.value("log_loss"), rel=1e-5)
 
 
 def test_a_seed_is_a_trial(request_, outcome):
@@ -122,10 +132,11 @@ def refitted(request_, outcome, tmp_path_factory):
     return request
 
 
-def ask(refitted, name, numbers):
+def ask(refitted, name, numbers, calibrated=True):
     task = refitted.task
+    ends, lengths = task.ends[numbers], task.lengths[numbers]
     request = ProbabilitiesRequest(
-        refitted.directory / name, task.rows, task.ends[numbers], task.lengths[numbers]
+        refitted.directory / name, task.rows, ends, lengths, calibrated=calibrated
     )
     return probabilities(request).probabilities
 
@@ -157,6 +168,19 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
         found.append(softmax(trainer.outputs(task.split.test)))
     expected = np.mean(found, axis=0)
     np.testing.assert_allclose(ask(refitted, "model.keras", task.split.test), expected, atol=1e-5)
+
+
+def test_a_temperature_is_inside_the_models_and_can_be_left_out(refitted, outcome, tmp_path):
+    test = refitted.task.split.test
+    hot = replace(refitted, directory=tmp_path, temperature=4.0, members=1)
+    trial.refit(hot)
+    plain = ask(hot, "model.keras", test, calibrated=False)
+    logits = np.log(plain)
+    np.testing.assert_allclose(ask(hot, "model.keras", test), softmax(logits / 4), atol=1e-5)
+    assert np.abs(ask(hot, "model.keras", test) - plain).max() > 0.01
+    one_member = replace(refitted, directory=tmp_path, members=1)
+    trial.refit(one_member)
+    np.testing.assert_allclose(plain, ask(one_member, "model.keras", test), atol=1e-6)
 
 
 def test_probabilities_come_from_a_process_too(refitted):

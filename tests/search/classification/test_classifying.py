@@ -38,6 +38,9 @@ folds = 2
 [confirm]
 seeds = 0
 
+[final]
+calibration = "temperature"
+
 [training]
 epochs = 25
 patience = 8
@@ -113,6 +116,38 @@ def test_the_report_says_what_the_test_found(run: tuple[Path, str], report: dict
     assert report["verdict"] in page
     assert "## Confusion matrix" in page
     assert report["verdict"] in " ".join(run[1].split())
+
+
+def test_validation_scores_are_the_mean_of_the_folds(report: dict[str, Any]) -> None:
+    assert report["validation"]["log_loss"] == pytest.approx(report["best"]["value"], rel=1e-5)
+    by_fold = report["facts"]["validation by fold"].split(";")[0].split(", ")
+    spread = np.std([float(value) for value in by_fold], ddof=1)
+    folds = report["validation_folds"]
+    assert folds["folds"] == 2
+    assert folds["deviation"]["log_loss"] == pytest.approx(spread, rel=1e-3)
+
+
+def test_probabilities_are_calibrated_on_validation_alone(
+    run: tuple[Path, str], report: dict[str, Any]
+) -> None:
+    found = report["calibration"]
+    assert found["sequences"] == 500, "each sequence of the train part validates once"
+    assert found["validation"]["after"]["log_loss"] < found["validation"]["before"]["log_loss"]
+    assert found["validation"]["before"]["log_loss"] == pytest.approx(
+        report["validation"]["log_loss"], rel=1e-3
+    )
+    assert found["test"]["after"]["log_loss"] == report["test"]["log_loss"]
+    assert found["test"]["after"]["bins"] == report["reliability"]["bins"]
+    with np.load(run[0] / "runs" / "order" / "probabilities.npz") as stored:
+        logits = np.log(stored["uncalibrated"]) / found["temperature"]
+        powers = np.exp(logits)
+        expected = powers / powers.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(stored["test"], expected, atol=1e-4)
+    about = json.loads((run[0] / "runs" / "order" / "model.json").read_text())
+    assert about["output"]["temperature"] == found["temperature"]
+    page = (run[0] / "runs" / "order" / "report.md").read_text()
+    assert "(mean ± deviation of 2 folds)" in page
+    assert "divided by a temperature of" in page
 
 
 def test_the_report_comes_again_without_another_look(
