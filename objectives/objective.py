@@ -12,6 +12,7 @@ import optuna
 
 from objectives.checkpoint import remove_checkpoint
 from objectives.classification.messages import SequenceHyperparameters, SequenceTask
+from objectives.classification.settings import TIE_BREAKERS
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
     Checkpointing,
@@ -25,6 +26,8 @@ from objectives.messages import (
 from objectives.settings import FinalSettings
 from objectives.space import Space, draw
 from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
+
+TIE_BREAKER = "tie_breaker"  # the attribute that decides between trials of equal value
 
 
 class InterruptedTrialError(TrialFailedError):
@@ -208,8 +211,10 @@ def history(epochs: Sequence[Epoch], metric: str) -> dict[str, Any]:
         "fold_values": [epoch.metrics[metric] for epoch in bests],
         "fold_best_epochs": [epoch.number for epoch in bests],
     }
+    second = TIE_BREAKERS.get(metric)
     return {
         **(by_fold if best.fold > 1 else {}),
+        **({TIE_BREAKER: fmean(epoch.metrics[second] for epoch in bests)} if second else {}),
         "epochs": len(epochs),
         "best_epoch": best.number,
         "updates_per_epoch": best.updates,

@@ -173,13 +173,14 @@ class Candidate:
     """A trial that is trained again with `seeds` fresh seeds.
 
     `search` is its score in the search; `scores` are those of the runs that have ended, in the same
-    units, None for one that failed.
+    units, None for one that failed. `tie_breaker`, the lower the better, decides between equal means.
     """
 
     trial: int
     search: float
     scores: tuple[float | None, ...]
     seeds: int
+    tie_breaker: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -211,7 +212,7 @@ class Confirmation:
         confirmed = [each for each in self.candidates if each.mean is not None]
         if not confirmed or not all(each.ended for each in self.candidates):
             return None
-        return min(confirmed, key=lambda each: each.mean or 0.0).trial
+        return min(confirmed, key=lambda each: (each.mean or 0.0, each.tie_breaker)).trial
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ def choose_candidates(
     """
     complete = [t for t in trials if t.state == "complete" and t.value is not None]
     chosen: list[TrialRecord] = []
-    for trial in sorted(complete, key=lambda trial: (trial.value, trial.number)):
+    for trial in sorted(complete, key=lambda trial: (trial.value, trial.tie_breaker, trial.number)):
         if all(distance(trial.params, other.params, space) > NEAR for other in chosen):
             chosen.append(trial)
     return tuple(chosen[:most])

@@ -1,5 +1,7 @@
 """What is stored of a study's confirmation, and who has won; quick to import."""
 
+from math import fsum
+
 from reports.contents import Candidate, Confirmation
 from search.study import ConfirmSettings
 from storage.database import Database
@@ -27,6 +29,7 @@ def confirmation_from(record: StudyRecord, runs: StudyRecord, seeds: int) -> Con
     ended = ended_runs(runs)
     numbers = {trial.attributes[CONFIRMS] for trial in runs.trials}
     trials = [t for t in record.trials if t.number in numbers and t.value is not None]
+    by_value = sorted(trials, key=lambda trial: (trial.value, trial.tie_breaker, trial.number))
     candidates = tuple(
         Candidate(
             trial=trial.number,
@@ -37,8 +40,13 @@ def confirmation_from(record: StudyRecord, runs: StudyRecord, seeds: int) -> Con
                 if (trial.number, run) in ended
             ),
             seeds=seeds,
+            tie_breaker=fsum(
+                ended[trial.number, run].tie_breaker
+                for run in range(seeds)
+                if (trial.number, run) in ended
+            ),
         )
-        for trial in sorted(trials, key=lambda trial: (trial.value, trial.number))
+        for trial in by_value
     )
     return Confirmation(candidates) if candidates else None
 

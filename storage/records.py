@@ -75,6 +75,11 @@ class TrialRecord:
             return None
         return (self.ended - self.started).total_seconds()
 
+    @property
+    def tie_breaker(self) -> float:
+        """What decides between trials of equal value, the lower the better; 0 where nothing does."""
+        return float(self.attributes.get("tie_breaker", 0.0))
+
 
 @dataclass(frozen=True)
 class StudyRecord:
@@ -87,12 +92,15 @@ class StudyRecord:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The complete trial with the best value (the first of equals), None without one."""
+        """The complete trial with the best value, None without one.
+
+        The tie breaker decides between equals, then their number.
+        """
         complete = [t for t in self.trials if t.state == "complete" and t.value is not None]
         if not complete:
             return None
         sign = 1 if self.minimize else -1
-        return min(complete, key=lambda trial: sign * (trial.value or 0.0))
+        return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.tie_breaker))
 
     def count(self, state: str) -> int:
         """How many trials are in `state`."""

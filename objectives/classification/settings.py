@@ -15,6 +15,12 @@ from objectives.settings import (
 )
 
 SequenceMetric = Literal["log_loss", "error_rate", "balanced_error_rate"]
+# What decides between trials that are equal by a metric; less is better.
+TIE_BREAKERS: dict[str, SequenceMetric] = {
+    "log_loss": "error_rate",
+    "error_rate": "log_loss",
+    "balanced_error_rate": "log_loss",
+}
 MANY_SEQUENCES = 1000  # from here on one validation part tells enough
 
 

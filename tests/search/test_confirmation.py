@@ -10,6 +10,8 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from objectives.messages import Epoch
+from objectives.objective import history
 from search.candidates import choose_candidates, distance
 from search.confirmation import choose_winner, confirm, fresh_seed
 from search.confirmed import confirmation_from, ended_runs
@@ -97,6 +99,34 @@ def test_the_mean_over_fresh_seeds_decides(scores, winner) -> None:
     assert confirmation is not None
     assert confirmation.winner == winner
     assert confirmation.candidates[0].trial == 0
+
+
+def test_the_tie_breaker_decides_between_equals_everywhere() -> None:
+    far = POINT | {"output": "level"}
+    equals = (trial(0, 0.1, tie_breaker=0.3), trial(1, 0.1, far, tie_breaker=0.2))
+    search = StudyRecord("wave", True, {}, equals)
+    assert search.best is equals[1]
+    assert [each.number for each in choose_candidates(equals, SPACE, 2)] == [1, 0]
+    runs = [
+        trial(0, 0.2, confirms=number, run=run, tie_breaker=broken)
+        for number, broken in ((0, 0.5), (1, 0.4))
+        for run in range(2)
+    ]
+    confirmation = confirmation_from(search, StudyRecord(RUNS, True, {}, tuple(runs)), 2)
+    assert confirmation is not None
+    assert [each.trial for each in confirmation.candidates] == [1, 0]
+    assert confirmation.winner == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("log_loss", 0.25), ("error_rate", 0.6), ("mse", None)]
+)
+def test_classifiers_of_equal_worth_are_told_apart_by_another_metric(metric, expected) -> None:
+    figures = ({"log_loss": 0.5, "error_rate": 0.2}, {"log_loss": 0.7, "error_rate": 0.3})
+    epochs = [
+        Epoch(1, 0.1, {**each, "mse": 1.0}, 0.01, 5, fold) for fold, each in enumerate(figures, 1)
+    ]
+    assert history(epochs, metric).get("tie_breaker") == pytest.approx(expected)
 
 
 def test_a_run_that_was_lost_counts_by_its_retry() -> None:
