@@ -35,7 +35,7 @@ bench-storage: .venv/installed_for_tests
 	$(BIN)/python -m tests.bench.database
 
 bench-serve: .venv/installed_for_tests
-	$(BIN)/python -m tests.bench.serving $(BUNDLE)
+	$(BIN)/python -m tests.bench.serving $(BUNDLE) $(if $(MLFLOW),--mlflow $(MLFLOW)) $(if $(MLSERVER),--mlserver $(MLSERVER))
 
 DATA_DIR ?= ../shared/data
 

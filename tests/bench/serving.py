@@ -1,31 +1,36 @@
-"""Latency and requests per second of `lstm-search serve`, with wrk on loopback.
+"""Latency and requests per second of `lstm-search serve`, with wrk on loopback, beside other servers.
 
-Without a bundle it serves an LSTM(64) on windows of 24 rows and 7 columns.
+    python -m tests.bench.serving [BUNDLE] [--mlflow EXECUTABLE] [--mlserver EXECUTABLE]
+
+Without a bundle it is an LSTM(64) on windows of 24 rows and 7 columns. The others, which want an
+environment of their own, are looked for on the PATH; both need onnxruntime, MLflow also onnx.
 """
 
 import argparse
 import json
+import platform
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from onnx import TensorProto, helper, numpy_helper
 
 from reports.bundle import load_bundle
 from reports.bundle.metadata import Column, Tensor
-from tests.bundles import METADATA, as_bytes, write_bundle
+from reports.bundle.writing import complete_bundle
+from tests.bench.contenders import HOST, Contender, memory, mlflow, mlserver, ours, running
+from tests.bundles import METADATA, as_bytes
 
 SECONDS = 8
 ROWS, COLUMNS, UNITS, HORIZON = 24, 7, 64, 12
+NO_DATA = {"source": "none", "trained_on": "nothing", "fingerprint": "none"}
 SCRIPT = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 local file = io.open("{body}")
@@ -64,36 +69,25 @@ def lstm_bundle(folder: Path) -> Path:
     out = helper.make_tensor_value_info("forecast", TensorProto.FLOAT, ["batch", HORIZON, 1])
     graph = helper.make_graph(nodes, "lstm", [window], [out], constants)
     one: Column = METADATA.columns[0]
-    return write_bundle(
-        folder,
-        1,
-        as_bytes(graph),
+    about = replace(
+        METADATA,
         input=Tensor("window", "float32", ("batch", ROWS, COLUMNS), "those of the data"),
         outputs=(Tensor("forecast", "float32", ("batch", HORIZON, 1), "those of the data"),),
         columns=tuple(replace(one, name=f"c{i}", target=i == 0) for i in range(COLUMNS)),
         targets=("c0",),
         timesteps=ROWS,
         horizon=HORIZON,
+        provenance=replace(METADATA.provenance, versions=_versions(), data=NO_DATA),
     )
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(as_bytes(graph))
+    complete_bundle(folder, about, {})
+    return folder
 
 
-@contextmanager
-def served(bundle: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The address of a server of the bundle with one worker, and its process."""
-    command = [sys.executable, "-c", "from search.cli import main; main()", "serve", str(bundle)]
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen([*command, "--port", "8399"], stdout=log)
-        try:
-            while True:
-                log.seek(0)
-                if any('"ready"' in line for line in log.read().splitlines()):
-                    break
-                if process.poll() is not None:
-                    raise SystemExit("the server did not start")
-            yield "http://127.0.0.1:8399", psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait()
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in ("numpy", "onnx", "onnxruntime")}
+    return {**found, "python": platform.python_version()}
 
 
 def load(url: str, body: Path, clients: int) -> dict[str, float]:
@@ -116,44 +110,69 @@ def load(url: str, body: Path, clients: int) -> dict[str, float]:
     }
 
 
-def measure(bundle: Path, folder: Path) -> dict[str, float]:
-    """Every figure by its name."""
+def measure(contender: Contender, bundle: Path, folder: Path) -> dict[str, float]:
+    """Every figure of a server by its name."""
     about = load_bundle(bundle).metadata
+    window = [[column.mean for column in about.columns]] * about.timesteps
     figures: dict[str, float] = {}
-    with served(bundle) as (url, process):
+    with running(contender, contender.body([window])) as process:
         for batch in (1, 64):
-            window = [[column.mean for column in about.columns]] * about.timesteps
-            shape = [batch, about.timesteps, len(about.columns)]
-            tensor = {"name": about.input.name, "shape": shape, "datatype": "FP32"}
             body = folder / f"batch_{batch}.json"
-            body.write_text(json.dumps({"inputs": [{**tensor, "data": [window] * batch}]}))
+            body.write_bytes(contender.body([window] * batch))
             for clients in (1, 8):
-                found = load(f"{url}/v2/models/{about.name}/infer", body, clients)
+                found = load(f"http://{HOST}:{contender.port}{contender.path}", body, clients)
                 ending = f"batch {batch}, {clients} client{'s' * (clients > 1)}"
                 figures |= {f"{name}, {ending}": value for name, value in found.items()}
-        figures["RSS MiB"] = process.memory_info().rss / 2**20
+        figures["RSS MiB"] = memory(process)
     return figures
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", nargs="?", type=Path)
-    given = parser.parse_args().bundle
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is needed (Debian: apt-get install wrk)")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        figures = measure(given or lstm_bundle(folder / "bundle"), folder)
-    rows = []
+def contenders(given: argparse.Namespace, bundle: Path, folder: Path) -> Iterator[Contender]:
+    """Ours, and the others as far as they are installed."""
+    yield ours(bundle)
+    if given.mlflow is None:
+        print("mlflow models serve: not installed")
+    else:
+        yield mlflow(given.mlflow, bundle)
+    if given.mlserver is None:
+        print("MLServer: not installed")
+    else:
+        yield mlserver(given.mlserver, bundle, folder)
+
+
+def rows(server: str, figures: dict[str, float], *, judged: bool) -> Iterator[dict[str, Any]]:
+    """A row for each figure, with its target and whether that is met where there is one."""
     for name, value in figures.items():
-        target = TARGETS.get(name)
-        met = None
+        target = TARGETS.get(name) if judged else None
+        row = {"server": server, "name": name, "value": round(value, 3)}
         if target is not None:
             met = value >= target if name.startswith("requests") else value <= target
-        rows.append({"name": name, "value": round(value, 3), "target": target, "met": met})
-        print(f"{name:40} {value:10.3f}  {'' if target is None else f'target {target:g}: {met}'}")
+            row |= {"target": target, "met": met}
+        yield row
+
+
+def main() -> None:
+    """Print every figure and write them to runs/bench-serve.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", nargs="?", type=Path)
+    for other in ("mlflow", "mlserver"):
+        parser.add_argument(f"--{other}", default=shutil.which(other), help="its executable")
+    given = parser.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is needed (Debian: apt-get install wrk)")
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle = given.bundle or lstm_bundle(folder / "bundle")
+        for number, contender in enumerate(contenders(given, bundle, folder)):
+            for row in rows(contender.name, measure(contender, bundle, folder), judged=number == 0):
+                goal = f"target {row['target']:g}: {row['met']}" if "target" in row else ""
+                print(
+                    f"{row['server']:20} {row['name']:32} {row['value']:10.3f}  {goal}", flush=True
+                )
+                found.append(row)
     Path("runs").mkdir(exist_ok=True)
-    Path("runs/bench-serve.json").write_text(json.dumps(rows, indent=2) + "\n")
+    Path("runs/bench-serve.json").write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
