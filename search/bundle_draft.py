@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.errors import InputError
-from objectives.objective import resolved_hyperparameters
+from objectives.objective import any_hyperparameters, resolved_hyperparameters
 from objectives.scaling import fit_scaling
 from reports.bundle import BundleError, Metadata
 from reports.bundle.metadata import (
@@ -21,18 +22,17 @@ from reports.bundle.metadata import (
     TimeAxis,
     read_metadata,
 )
-from reports.contents import Scores
 from reports.files import write_text_atomically
 from search.common_ending import model_versions
 from search.intervals import interval_metadata
 from search.preparation import Preparation
 from search.refitting import Refitted
 from search.stored_forecasts import StoredForecasts, scorer
-from search.study import Study
+from search.study import AnyStudy, Study
 from storage.records import TrialRecord
 
 DRAFT = "bundle.json"
-_UNITS = "those of the data"
+UNITS = "those of the data"
 _DECILES = np.linspace(0.1, 0.9, 9)
 
 
@@ -58,10 +58,10 @@ def draft_metadata(
         version=0,
         created="",
         task="forecast",
-        input=Tensor("window", "float32", shape, _UNITS),
+        input=Tensor("window", "float32", shape, UNITS),
         outputs=_outputs(study, len(dataset.targets)),
         columns=tuple(
-            _column(name, name in dataset.targets, rows[:, number])
+            describe_column(name, name in dataset.targets, rows[:, number])
             for number, name in enumerate(dataset.columns)
         ),
         targets=dataset.targets,
@@ -76,13 +76,11 @@ def draft_metadata(
             fill=study.data.fill,
         ),
         test=_test_scores(stored),
-        provenance=Provenance(
-            study=study.study.name,
-            trial=winner.number,
-            hyperparameters=hyperparameters.as_dict(),
-            seeds={"study": study.study.seed, "trial": refitted.seed},
-            members=study.final.members,
-            data={
+        provenance=provenance(
+            study,
+            winner,
+            refitted,
+            {
                 "source": Path(dataset.source).name,
                 "fingerprint": dataset.fingerprint,
                 "rows": len(dataset.values),
@@ -91,13 +89,27 @@ def draft_metadata(
                 "end_row": part.end,
                 "fitted_until": None if times is None else times[part.end - 1].isoformat(),
             },
-            versions=model_versions(),
-            model=refitted.model,
         ),
         artefacts={},
         quantiles=study.training.forecast_quantiles,
         intervals=interval_metadata(stored),
         categories=dataset.categories,
+    )
+
+
+def provenance(
+    study: AnyStudy, winner: TrialRecord, refitted: Refitted, data: Mapping[str, Any]
+) -> Provenance:
+    """Say where a refitted winner comes from; `data` describes the rows."""
+    return Provenance(
+        study=study.study.name,
+        trial=winner.number,
+        hyperparameters=any_hyperparameters(winner.attributes).as_dict(),
+        seeds={"study": study.study.seed, "trial": refitted.seed},
+        members=study.final.members,
+        data=data,
+        versions=model_versions(),
+        model=refitted.model,
     )
 
 
@@ -135,13 +147,13 @@ def _without_export(metadata: Metadata) -> Metadata:
 
 def _outputs(study: Study, targets: int) -> tuple[Tensor, ...]:
     shape = ("batch", study.data.horizon, targets)
-    outputs = [Tensor("forecast", "float32", shape, _UNITS)]
+    outputs = [Tensor("forecast", "float32", shape, UNITS)]
     if quantiles := study.training.forecast_quantiles:
-        outputs.append(Tensor("quantiles", "float32", (*shape, len(quantiles)), _UNITS))
+        outputs.append(Tensor("quantiles", "float32", (*shape, len(quantiles)), UNITS))
     return tuple(outputs)
 
 
-def _column(name: str, target: bool, values: NDArray[np.float64]) -> Column:
+def describe_column(name: str, target: bool, values: NDArray[np.float64]) -> Column:
     """Describe a column (rows,); its bins are bounded by the deciles, each of them once."""
     edges = np.unique(np.quantile(values, _DECILES))
     counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
@@ -172,14 +184,15 @@ def _time_axis(study: Study, preparation: Preparation) -> TimeAxis:
 def _test_scores(stored: StoredForecasts) -> TestScores:
     score = scorer(stored.measure)
 
-    def finite(scores: Scores) -> Mapping[str, float | None]:
-        figures = {name: float(figure) for name, figure in scores.overall.items()}
-        return {name: figure if np.isfinite(figure) else None for name, figure in figures.items()}
+    def figures(forecast: NDArray[np.float64]) -> Mapping[str, float | None]:
+        return finite_scores(score(stored.truth, forecast).data_units.overall)
 
     return TestScores(
-        model=finite(score(stored.truth, stored.test).data_units),
-        naive={
-            name: finite(score(stored.truth, forecast).data_units)
-            for name, forecast in stored.naive.items()
-        },
+        model=figures(stored.test),
+        naive={name: figures(forecast) for name, forecast in stored.naive.items()},
     )
+
+
+def finite_scores(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures as JSON can hold them, None for what is not finite."""
+    return {name: float(each) if np.isfinite(each) else None for name, each in figures.items()}

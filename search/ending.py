@@ -6,10 +6,12 @@ import optuna
 
 from objectives.classification.messages import SequenceTask
 from objectives.messages import Compute, ForecastTask
+from reports.bundle import Metadata
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from search.auditing import Subject, audit
 from search.bundle_draft import draft_metadata, write_draft
+from search.classification.bundle_draft import draft_classifier, keep_training_sequences
 from search.classification.finishing import (
     judge_classifier,
     report_classification,
@@ -44,7 +46,7 @@ def end_study(
 ) -> tuple[StudyReport | ClassificationReport, Exported]:
     """Test the winner, or find that this was done before; say what its model takes, and report.
 
-    `command` is for the test ledger. A bundle is exported of a model that forecasts.
+    `command` is for the test ledger. A bundle is exported of the model.
     """
     study, preparation, task = ending.study, ending.preparation, ending.task
     refitted = ending.refitted
@@ -54,12 +56,15 @@ def end_study(
         and isinstance(task, SequenceTask)
     ):
         probabilities = judge_classifier(study, preparation, task, found, refitted, command)
+        about = draft_classifier(study, preparation, ending.winner, refitted, probabilities)
+        keep_training_sequences(study, preparation)
+        exported = _export(study, storage, about)
         write_classifier_metadata(study, preparation, ending.winner, refitted.temperature)
         record = record_of_study(found)  # with what the ledger says now
         classified = report_classification(
             study, preparation, record, refitted, probabilities, ending.started
         )
-        return classified, Exported(None)
+        return classified, exported
     if (
         isinstance(study, Study)
         and isinstance(preparation, Preparation)
@@ -67,13 +72,7 @@ def end_study(
     ):
         stored = judge_winner(study, preparation, task, found, refitted, command)
         draft = draft_metadata(study, preparation, ending.winner, refitted, stored)
-        write_draft(study.directory, draft)
-        exported = export_if_changed(
-            storage,
-            study.directory,
-            study.output.formats,
-            lambda request: in_worker(request, Compute()),
-        )
+        exported = _export(study, storage, draft)
         write_metadata(study, preparation, ending.winner, stored)
         record = record_of_study(found)
         runs = read_runs(storage, record.name)
@@ -81,3 +80,14 @@ def end_study(
         report = make_report(study, preparation, record, refitted, stored, ending.started)
         return replace(report, audit=checks), exported
     raise TypeError(f"a {type(study).__name__} does not go with a {type(task).__name__}")
+
+
+def _export(study: AnyStudy, storage: Database, draft: Metadata) -> Exported:
+    """Keep what a bundle of the winner shall say, and make the bundle unless it is there."""
+    write_draft(study.directory, draft)
+    return export_if_changed(
+        storage,
+        study.directory,
+        study.output.formats,
+        lambda request: in_worker(request, Compute()),
+    )

@@ -20,7 +20,7 @@ from reports.bundle.writing import complete_bundle
 from reports.files import put_folder
 from search.artefacts import ArtefactOrder, CarryOut, Made, make_artefacts
 from search.bundle_draft import read_draft, same_model
-from search.preparation import rows_file
+from search.comparison_windows import comparison_windows
 from search.refitting import MODEL, file_hash
 from search.registry import enter_bundle
 from storage.database import Database
@@ -28,8 +28,7 @@ from storage.models import list_models
 
 BUNDLE = "bundle"
 _UNFINISHED = ".unfinished_bundle"
-_WINDOWS = 1000  # on which every artefact is compared with Keras
-_GOLDEN = 8  # of these are kept in the bundle
+_GOLDEN = 8  # of the windows compared on are kept in the bundle
 _FLOAT32_BEARS = 1e4  # deviations between a column's mean and zero
 _CONVERTERS = ("numpy", "onnx", "onnxruntime", "tf2onnx")
 
@@ -96,7 +95,7 @@ def export_study(
     shutil.rmtree(work, ignore_errors=True)  # what a killed export left
     try:
         folder.mkdir(parents=True)
-        windows = _comparison_windows(directory, draft)
+        windows = comparison_windows(directory, draft)
         np.save(work / "windows.npy", windows, allow_pickle=False)
         made = make_artefacts(_order(directory, draft, formats), carry_out)
         problems = tuple(f"{name}: {problem}" for name, problem in made.problems.items())
@@ -124,45 +123,33 @@ def _order(directory: Path, draft: Metadata, formats: Sequence[Format]) -> Artef
             f"{model}: is not the model that was tested; `lstm-search run` with the study's file makes "
             "that again"
         )
-    spread = np.array([column.deviation or 1.0 for column in draft.columns if column.target])
     work = (directory / _UNFINISHED).resolve()
     return ArtefactOrder(
         model=model.resolve(),
         folder=work / BUNDLE,
         formats=_with_onnx(formats),
         windows=work / "windows.npy",
-        units={"forecast": spread, "quantiles": spread[:, None]},
+        units=_units(draft),
         properties={
             "study": draft.name,
             "version": str(draft.version),
             "trial": str(draft.provenance.trial),
             "columns": json.dumps([column.name for column in draft.columns]),
-            "targets": json.dumps(draft.targets),
+            "labels" if draft.labels else "targets": json.dumps(draft.labels or draft.targets),
         },
     )
 
 
-def _comparison_windows(directory: Path, draft: Metadata) -> NDArray[np.float32]:
-    """Windows (windows, timesteps, columns) from the first to the last of those trained on.
-
-    A series too short for so many has some of them twice.
-    """
-    data = draft.provenance.data
-    path = rows_file(data["fingerprint"], directory)
-    try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        raise InputError(
-            f"{path}: the study's rows are not there; `lstm-search run` with its file writes them again"
-        ) from None
-    first = data["first_row"] + draft.timesteps
-    ends = np.linspace(first, data["end_row"], _WINDOWS).round().astype(np.int64)
-    windows: NDArray[np.float64] = rows[ends[:, None] + np.arange(-draft.timesteps, 0)]
-    return windows.astype(np.float32)
+def _units(draft: Metadata) -> dict[str, NDArray[np.float64]]:
+    """In what differences are counted: a target's deviation, or probability as it is."""
+    if draft.task == "classification":
+        return {"probabilities": np.ones(1)}
+    spread = np.array([column.deviation or 1.0 for column in draft.columns if column.target])
+    return {"forecast": spread, "quantiles": spread[:, None]}
 
 
 def _golden(windows: NDArray[np.float32], made: Made) -> dict[str, NDArray[np.float32]]:
-    every = slice(None, None, _WINDOWS // _GOLDEN)
+    every = slice(None, None, len(windows) // _GOLDEN)
     return {"window": windows[every], **{name: out[every] for name, out in made.outputs.items()}}
 
 

@@ -11,6 +11,7 @@ from objectives.classification.messages import SequenceHyperparameters, Sequence
 from objectives.classification.network import Layout, build_deployable, build_network
 from objectives.classification.split import split_hash
 from objectives.classification.trainer import LabelledRows, SequenceTrainer
+from objectives.classification.windows import needs_padding, rows_within
 from objectives.graph_trainer import GraphTrainer
 from objectives.learner import Loaded, on_cpu
 from objectives.scaling import Scaling, fit_scaling
@@ -66,10 +67,8 @@ class SequenceLearner:
     def _scaling(self, training: NDArray[np.int64]) -> Scaling:
         """Fitted on the rows of the training sequences, which count once where they overlap."""
         task, values = self.task, self.task.load_rows()
-        seen = np.zeros(len(values) + 1, np.int64)
-        np.add.at(seen, task.ends[training] - task.lengths[training], 1)
-        np.add.at(seen, task.ends[training], -1)
-        return fit_scaling(self.hyperparameters.scaling, values[np.cumsum(seen[:-1]) > 0])
+        seen = rows_within(task.ends[training], task.lengths[training], len(values))
+        return fit_scaling(self.hyperparameters.scaling, values[seen])
 
     def _trainer(self, scaling: Scaling, training: NDArray[np.int64], seed: int) -> SequenceTrainer:
         """A trainer as new; the second and later ones are the first, so that graphs are built once."""
@@ -93,5 +92,5 @@ class SequenceLearner:
     def _layout(self) -> Layout:
         """Sequences are padded where one of the data is shorter than what is kept."""
         features = self.task.load_rows().shape[1]
-        padded = bool(self.task.lengths.min() < self.hyperparameters.timesteps)
+        padded = needs_padding(self.task.lengths, self.hyperparameters.timesteps)
         return Layout(features, self.task.classes, padded)

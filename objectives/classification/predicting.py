@@ -3,14 +3,10 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from objectives.classification.messages import (
-    PADDING,
-    ProbabilitiesOutcome,
-    ProbabilitiesRequest,
-)
+from objectives.classification.messages import ProbabilitiesOutcome, ProbabilitiesRequest
 from objectives.classification.network import TEMPERATURE
+from objectives.classification.windows import padded_windows
 
 _SEQUENCES_AT_ONCE = 1024  # so that memory does not grow with the test set
 
@@ -33,26 +29,3 @@ def probabilities(request: ProbabilitiesRequest) -> ProbabilitiesOutcome:
         outputs = predict(windows.astype(np.float32))
         found.append(outputs["probabilities"].numpy().astype(np.float64))
     return ProbabilitiesOutcome(np.concatenate(found))
-
-
-def padded_windows(
-    rows: NDArray[np.floating],
-    ends: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    timesteps: int,
-) -> NDArray[np.floating]:
-    """The last `timesteps` rows of sequences as a saved model takes them.
-
-    Args:
-        rows: (rows, features).
-        ends: (sequences,), the row after each sequence's last.
-        lengths: (sequences,), how many rows each has.
-        timesteps: rows that are kept; shorter sequences have `PADDING` before their first row.
-
-    Returns:
-        A copy, (sequences, timesteps, features).
-    """
-    offsets = np.arange(-timesteps, 0)
-    present = offsets >= -lengths[:, None]  # (sequences, timesteps)
-    windows = np.asarray(rows[np.where(present, ends[:, None] + offsets, 0)])
-    return np.where(present[:, :, None], windows, PADDING)

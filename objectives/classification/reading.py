@@ -83,6 +83,7 @@ def _joined(train: Recordings, test: Recordings, settings: SequenceSettings) -> 
         test=np.repeat([False, True], [len(train.ends), len(test.ends)]),
         times=times,
         stream=train.stream,
+        time_column=train.time_column,
     )
 
 
@@ -105,4 +106,5 @@ def _checked(found: Recordings, source: str, filled: int) -> Sequences:
         source=source,
         stream=found.stream,
         filled=filled,
+        time_column=found.time_column,
     )

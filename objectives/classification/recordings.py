@@ -19,6 +19,7 @@ class Recordings:
     `borders[i + 1]`, and `names[i]` is how messages call it. Sequence j is the `lengths[j]` rows that
     end before row `ends[j]`; without windows every recording is one sequence. `labels` and `groups` hold
     a text for each sequence, `test` (sequences,) whether it belongs to the official test part.
+    `time_column` names the column that gave rows their order, None where they are as they were.
     """
 
     values: NDArray[np.float64]
@@ -32,6 +33,7 @@ class Recordings:
     test: NDArray[np.bool_] | None = None
     times: pd.DatetimeIndex | None = None
     stream: bool = False
+    time_column: str | None = None
 
 
 def whole(

@@ -22,7 +22,8 @@ class Sequences:
     (sequences,) int64 are numbers of `classes`. `groups` (sequences,) int64 and `official_test`
     (sequences,) bool are None where the data have none. `times` holds the moment of each sequence's last
     row where the sequences are windows of one `stream` with timestamps. `source` is the path as given,
-    or "arrays"; `filled` counts the cells that the fill rule made.
+    or "arrays"; `filled` counts the cells that the fill rule made; `time_column` names the column that
+    gave rows their order, None where they are as they were.
     """
 
     values: NDArray[np.float64]
@@ -37,6 +38,7 @@ class Sequences:
     source: str
     stream: bool = False
     filled: int = 0
+    time_column: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -71,6 +71,7 @@ def recordings_from_frame(
         labels=_labels(frame[roles.label], firsts, source),
         groups=None if roles.group is None else _texts(frame[roles.group], firsts, source),
         test=None if roles.split is None else _is_test(frame[roles.split], firsts, source),
+        time_column=roles.time,
     )
 
 
@@ -244,6 +245,7 @@ def _windows(
         test=None if roles.split is None else _is_test(frame[roles.split], rows, source),
         times=times[rows] if isinstance(times, pd.DatetimeIndex) else None,
         stream=True,
+        time_column=roles.time,
     )
 
 

@@ -17,7 +17,7 @@ from objectives.export.messages import (
     in_one_line,
 )
 
-TOLERANCE = 1e-4  # of a target's deviation
+TOLERANCE = 1e-4  # of a target's deviation, or of probability
 Run = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 
 
@@ -42,7 +42,7 @@ def compare(request: ComparisonRequest) -> ComparisonOutcome:
                 greatest = max(greatest, difference)
                 if not difference <= TOLERANCE:
                     raise ArtefactError(
-                        f"its {name} differs from the Keras model's by {difference:.2g} deviations "
+                        f"its {name} differs from the Keras model's by {difference:.2g} "
                         f"at batch {size}, and {TOLERANCE:g} is allowed"
                     )
     except ArtefactError as error:

@@ -64,7 +64,7 @@ def rebuild(model: keras.Model) -> keras.Model:
     config = _for_inference(keras.saving.serialize_keras_object(model))
     rebuilt = keras.saving.deserialize_keras_object(config, safe_mode=True)
     rebuilt.set_weights(model.get_weights())
-    return keras.Model(rebuilt.inputs, named_outputs(rebuilt.output), name="forecaster")
+    return keras.Model(rebuilt.inputs, named_outputs(rebuilt.output), name=model.name)
 
 
 def _for_inference(config: Any) -> Any:

@@ -75,8 +75,9 @@ class TimeAxis:
 class Preprocessing:
     """What the graph does with raw values; for the reader, since nobody needs to repeat it.
 
-    The network sees (value - `center`) / `scale`, one number for each column, and forecasts levels or
-    the change from the last row ("output"). Missing cells must be filled before, as `fill` says.
+    The network sees (value - `center`) / `scale`, one number for each column, and its `output` is the
+    "level" to forecast, the "change" from the last row, or "probabilities". Missing cells must be filled
+    before, as `fill` says.
     """
 
     kind: str
@@ -87,8 +88,28 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
+class SequenceRows:
+    """How rows of a table make up the sequences that are classified.
+
+    Rows of one `id` are a sequence, in the order of the time column where there is one. With a `length`
+    the rows are one stream instead, of which every window of so many rows is classified, `stride` rows
+    apart; where the rows have a column `group`, no window reaches from one group into another. `label`
+    is the column of the truth, which fresh rows need not have.
+    """
+
+    id: str
+    label: str
+    group: str
+    length: int | None
+    stride: int | None
+
+
+@dataclass(frozen=True)
 class TestScores:
-    """Scores on the test set in the data's units: the model's, and each naive forecast's by name."""
+    """Scores on the test set: the model's, and by name those of each naive forecast or baseline.
+
+    Forecasts are scored in the data's units. What cannot be told is None.
+    """
 
     model: Mapping[str, float | None]
     naive: Mapping[str, Mapping[str, float | None]]
@@ -131,11 +152,17 @@ class Metadata:
     """Everything that a user of the model must know.
 
     `version` counts the exports of one study. `quantiles` are the levels of the output "quantiles" and
-    `labels` the classes of "probabilities"; both are empty where there is no such output. `intervals`
-    is what the study measured of its forecasts' errors, None where it did not. `padding` is the value
-    that fills the time steps before a sequence shorter than its batch (None: all are of one length).
-    `categories` are those of each column whose indicators ("wind=NW") are among the `columns`: rows of
-    data have the column "wind" instead.
+    `labels` the classes of "probabilities", in order; both are empty where there is no such output.
+    `intervals` is what the study measured of its forecasts' errors, None where it did not. `categories`
+    are those of each column whose indicators ("wind=NW") are among the `columns`: rows of data have the
+    column "wind" instead.
+
+    A classifier has no targets and the horizon 0. It is fed the last `timesteps` rows of a sequence; in
+    front of a shorter one stand rows that have the value `padding` in every column, which the graph
+    leaves out of account. Where `padding` is None the model was trained without, and shorter sequences
+    cannot be classified. `class_shares` are those of the `labels` among the sequences that the model was
+    trained on, and `sequences` says how rows make up sequences. `temperature` divides the logits inside
+    the graph, None where probabilities are not calibrated.
     """
 
     schema: int
@@ -156,6 +183,9 @@ class Metadata:
     artefacts: Mapping[str, Artefact]
     quantiles: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
+    class_shares: tuple[float, ...] = ()
+    sequences: SequenceRows | None = None
+    temperature: float | None = None
     intervals: Mapping[str, Any] | None = None
     padding: float | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -165,6 +195,11 @@ class Metadata:
         """The columns that rows of data have as they are, in the order of the input."""
         made = {f"{name}={label}" for name, labels in self.categories.items() for label in labels}
         return tuple(column.name for column in self.columns if column.name not in made)
+
+    @property
+    def difference_unit(self) -> str:
+        """What the greatest differences of the artefacts are counted in."""
+        return "of probability" if self.task == "classification" else "deviations"
 
     def output(self, name: str) -> Tensor | None:
         """The output of this name, None where the model has none."""

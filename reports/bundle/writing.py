@@ -48,7 +48,8 @@ def complete_bundle(
 def model_card(metadata: Metadata) -> str:
     """The README of a bundle, with the front matter that Hugging Face reads."""
     step = step_in_words(metadata.time)
-    return _environment().get_template("README.md.j2").render(about=metadata, step=step)
+    template = _environment().get_template(f"{metadata.task}.md.j2")
+    return template.render(about=metadata, step=step)
 
 
 def step_in_words(axis: TimeAxis) -> str:

@@ -13,8 +13,6 @@ from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
 from search.exporting import export_study
 from search.refitting import alone
-from search.stored_identity import stored_identity
-from search.study import check_forecasts
 from storage.records import find_study
 
 
@@ -22,8 +20,7 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
     """Export a study's tested winner, and say where it is and what is wrong with it."""
     wanted = _formats(formats)
     database = open_existing(storage, out)
-    identity = stored_identity(name, find_study(database, name).user_attrs)
-    check_forecasts(name, identity, "export")
+    find_study(database, name)
     directory = results_folder(out) / name
     if not directory.is_dir():
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
@@ -50,8 +47,8 @@ def _print(bundle: Path) -> None:
     print(f"bundle {about.version} of study {about.name} is a candidate: {bundle}")
     for name, artefact in about.artefacts.items():
         print(
-            f"{artefact.file:>14}  {name}, within {artefact.greatest_difference:.1e} deviations "
-            f"of Keras on {artefact.windows} windows"
+            f"{artefact.file:>14}  {name}, within {artefact.greatest_difference:.1e} "
+            f"{about.difference_unit} of Keras on {artefact.windows} windows"
         )
 
 

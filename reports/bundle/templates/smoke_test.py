@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 HERE = Path(__file__).resolve().parent
-TOLERANCE = 1e-4  # of a target's deviation in training
+TOLERANCE = 1e-4  # of a target's deviation in training, or of probability
 
 
 def check_files() -> None:
@@ -21,7 +21,7 @@ def check_files() -> None:
 
 
 def check_answers() -> float:
-    """Feed the golden windows to the model; gives the greatest difference, in deviations."""
+    """Feed the golden windows to the model; gives the greatest difference."""
     metadata = json.loads((HERE / "metadata.json").read_text(encoding="utf-8"))
     model = str(HERE / "model.onnx")
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -36,7 +36,7 @@ def check_answers() -> float:
             if not difference <= TOLERANCE:
                 sys.exit(
                     f"{name} differs from what the model gave where it was made by "
-                    f"{difference:.2g} deviations; {TOLERANCE:g} is allowed"
+                    f"{difference:.2g}; {TOLERANCE:g} is allowed"
                 )
             greatest = max(greatest, difference)
     return greatest
@@ -44,4 +44,4 @@ def check_answers() -> float:
 
 if __name__ == "__main__":
     check_files()
-    print(f"fine: files are whole, answers differ by at most {check_answers():.1e} deviations")
+    print(f"fine: files are whole, answers differ by at most {check_answers():.1e}")

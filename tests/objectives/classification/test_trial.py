@@ -8,8 +8,9 @@ import pytest
 from objectives import trial
 from objectives.classification.learner import SequenceLearner
 from objectives.classification.messages import PADDING, ProbabilitiesRequest
-from objectives.classification.predicting import padded_windows, probabilities
+from objectives.classification.predicting import probabilities
 from objectives.classification.split import split_hash
+from objectives.classification.windows import padded_windows
 from objectives.messages import Checkpointing, RefitRequest, TrialRequest
 from objectives.objective import mean_path
 from objectives.seeds import member_seeds

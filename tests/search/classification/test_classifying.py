@@ -6,81 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from objectives.errors import InputError
 from search.study import make_study
-
-STUDY = """
-[data]
-task = "classification"
-path = "order.parquet"
-
-[space]
-units = 16
-depth = 1
-dropout = 0.0
-batch_size = 32
-learning_rate = [0.01, 0.02]
-bidirectional = false
-skip = "none"
-noise = 0.0
-
-[study]
-trials = 2
-seed = 3
-
-[split]
-folds = 2
-
-[confirm]
-seeds = 0
-
-[final]
-calibration = "temperature"
-
-[training]
-epochs = 25
-patience = 8
-"""
-
-
-def order_of_pulses(sequences: int = 700) -> pd.DataFrame:
-    """Sequences of 7 to 30 steps in 12 channels of standard normal noise.
-
-    Channel 0 and channel 1 have a pulse of height 6 each, at different steps; the class tells which
-    comes first. No statistic of a whole channel tells that, so that a linear model on them has to guess.
-    The last 200 sequences are the official test part.
-    """
-    generator = np.random.default_rng(11)
-    frames = []
-    for number in range(sequences):
-        length = int(generator.integers(7, 31))
-        values: NDArray[np.float64] = generator.normal(size=(length, 12))
-        first, second = generator.choice(length, size=2, replace=False)
-        values[first, 0] += 6
-        values[second, 1] += 6
-        frame = pd.DataFrame(values, columns=[f"channel_{channel}" for channel in range(12)])
-        label = "zero first" if first < second else "one first"
-        split = "test" if number >= sequences - 200 else "train"
-        frames.append(frame.assign(id=number, time=range(length), label=label, split=split))
-    return pd.concat(frames, ignore_index=True)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, command: list[str]) -> tuple[Path, str]:
-    """A finished study: its folder, and what was printed."""
-    folder = tmp_path_factory.mktemp("classified")
-    order_of_pulses().to_parquet(folder / "order.parquet")
-    (folder / "order.toml").write_text(STUDY)
-    arguments = ["run", str(folder / "order.toml"), "--out", str(folder / "runs")]
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
 
 
 @pytest.fixture
@@ -170,7 +99,7 @@ def test_check_counts_the_classes_of_every_part(run: tuple[Path, str], command: 
     assert "validation 2" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["audit", "export"])
+@pytest.mark.parametrize("name", ["audit"])
 def test_commands_that_know_forecasts_alone_say_so(
     run: tuple[Path, str], command: list[str], name: str
 ) -> None:

@@ -1,0 +1,108 @@
+"""The bundle of a classifier of sequences of unequal length: what it says, and that it equals Keras."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from numpy.typing import NDArray
+
+from objectives.classification.windows import padded_windows
+from reports.bundle import Bundle, load_bundle
+
+
+@pytest.fixture(scope="module")
+def folder(run: tuple[Path, str]) -> Path:
+    """The study's folder."""
+    return run[0] / "runs" / "order"
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Bundle:
+    return load_bundle(folder / "bundle")
+
+
+@pytest.fixture(scope="module")
+def trained(run: tuple[Path, str]) -> pd.DataFrame:
+    """The rows that the model was trained on."""
+    rows = pd.read_parquet(run[0] / "order.parquet")
+    return rows[rows["split"] == "train"]
+
+
+def padded(bundle: Bundle, count: int) -> NDArray[np.float32]:
+    """Sequences of 7 to 30 steps as the model takes them."""
+    generator = np.random.default_rng(5)
+    lengths = generator.integers(7, 31, count)
+    rows = generator.normal(scale=2, size=(lengths.sum(), len(bundle.metadata.columns)))
+    windows = padded_windows(rows, np.cumsum(lengths), lengths, bundle.metadata.timesteps)
+    return windows.astype(np.float32)
+
+
+def test_a_run_leaves_a_bundle_and_says_where(folder: Path) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    assert report["paths"]["bundle"] == str(folder / "bundle")
+    smoke = [sys.executable, str(folder / "bundle" / "smoke_test.py")]
+    assert subprocess.run(smoke, capture_output=True, text=True, check=True).stdout.startswith(
+        "fine: "
+    )
+
+
+def test_metadata_say_what_the_model_takes_and_gives(
+    folder: Path, bundle: Bundle, trained: pd.DataFrame
+) -> None:
+    about = bundle.metadata
+    assert about.task == "classification"
+    assert (about.input.shape, about.padding) == (("batch", 30, 12), -1e9)
+    labels = trained.groupby("id")["label"].first().value_counts(normalize=True)
+    assert about.labels == ("one first", "zero first")
+    assert about.class_shares == pytest.approx([labels[name] for name in about.labels])
+    for column in about.columns:
+        values = trained[column.name]
+        assert (column.minimum, column.maximum) == (values.min(), values.max())
+        assert column.mean == pytest.approx(values.mean())
+    assert (about.time.column, about.sequences.id) == ("time", "id")  # type: ignore[union-attr]
+    report = json.loads((folder / "report.json").read_text())
+    assert about.test.model["accuracy"] == report["test"]["accuracy"]
+    assert about.test.naive["linear_summary"]["log_loss"] == pytest.approx(
+        report["baselines"]["linear_summary"]["test"]["log_loss"]
+    )
+    assert about.test.naive["dtw_nearest_neighbour"]["log_loss"] is None
+    assert set(about.artefacts) == {"onnx", "keras"}
+    assert all(0 <= found.greatest_difference < 1e-4 for found in about.artefacts.values())
+
+
+def test_probabilities_equal_those_of_keras_on_a_thousand_sequences(
+    folder: Path, bundle: Bundle
+) -> None:
+    windows = padded(bundle, 1000)
+    model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    expected = model.predict(windows, batch_size=256, verbose=0)["probabilities"]
+    found = bundle.run(windows)["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(bundle.run(windows[:1])["probabilities"], expected[:1], atol=1e-5)
+    assert found.argmax(axis=1).std() > 0
+
+
+def test_the_model_card_is_one_of_a_classifier(folder: Path, bundle: Bundle) -> None:
+    _, front, text = (folder / "bundle" / "README.md").read_text().split("---\n", maxsplit=2)
+    matter = yaml.safe_load(front)
+    assert matter["pipeline_tag"] == "time-series-classification"
+    (result,) = matter["model-index"][0]["results"]
+    metrics = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert metrics["accuracy"] == bundle.metadata.test.model["accuracy"]
+    assert "to which of 2 classes a sequence belongs" in text
+    assert "A sequence of fewer than 30 rows stands at the window's end" in text
+
+
+def test_mlflow_reads_the_bundle(folder: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    with np.load(folder / "bundle" / "golden.npz", allow_pickle=False) as golden:
+        model = mlflow.pyfunc.load_model(str(folder / "bundle"))
+        found = model.predict({"window": golden["window"]})
+        np.testing.assert_allclose(found["probabilities"], golden["probabilities"], atol=1e-5)
