@@ -35,7 +35,7 @@ class ForecastLearner:
         """Identifies the validation targets of all folds."""
         return validation_hash(self.task.split)
 
-    def load_fold(self, number: int) -> Loaded:
+    def load_fold(self, number: int) -> Loaded[Scaling]:
         """One fold, judged in one unit for all, the deviation of the last fold's training rows.
 
         So that folds can be averaged and the mean compared with the figures of a report.
@@ -48,7 +48,7 @@ class ForecastLearner:
         examples = Examples(fold.train.origins, fold.validation.origins, number)
         return Loaded(examples, scaling, lambda seed: self._trainer(rows, unit, seed))
 
-    def load_everything(self) -> Loaded:
+    def load_everything(self) -> Loaded[Scaling]:
         """Training and validation rows, and what lies between them."""
         part = self.task.split.train_and_validation()
         scaling, rows = scaled_rows(self.task, self.hyperparameters.scaling, part)
@@ -56,10 +56,10 @@ class ForecastLearner:
         unit = np.ones(self.task.targets)
         return Loaded(examples, scaling, lambda seed: self._trainer(rows, unit, seed))
 
-    def judged_outputs(self, fold: Loaded, trainer: GraphTrainer) -> None:
+    def judged_outputs(self, fold: Loaded[Scaling], trainer: GraphTrainer) -> None:
         """Nothing: forecasts are as large as the data."""
 
-    def glimpse(self, fold: Loaded, trainer: GraphTrainer) -> Glimpse:
+    def glimpse(self, fold: Loaded[Scaling], trainer: GraphTrainer) -> Glimpse:
         """Forecasts of what validation ends with, by windows that share no targets."""
         task, horizon = self.task, self.task.split.horizon
         apart = -(-horizon // task.split.stride)
@@ -72,16 +72,16 @@ class ForecastLearner:
         return Glimpse(
             rows=origins[:, None] + np.arange(horizon),
             truth=truth[..., 0].astype(np.float64),
-            forecast=fold.scaling.invert(scaled)[..., 0],
+            forecast=fold.fitted.invert(scaled)[..., 0],
         )
 
-    def deployable(self, members: Sequence[Weights], scaling: Scaling) -> keras.Model:
+    def deployable(self, members: Sequence[Weights], fitted: Scaling) -> keras.Model:
         """From raw windows to raw forecasts."""
         task = self.task
         return build_deployable(
             self.hyperparameters,
             members,
-            scaling,
+            fitted,
             task.targets,
             task.split.horizon,
             task.training.forecast_quantiles,

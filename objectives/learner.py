@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -11,42 +11,46 @@ from numpy.typing import NDArray
 
 from objectives.graph_trainer import GraphTrainer
 from objectives.messages import Glimpse
-from objectives.scaling import Scaling
 from objectives.training import Examples, Weights
+
+Fitted = TypeVar("Fitted")
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
-    """Data as a network sees them: the examples, how they are scaled, and a trainer for each seed.
+class Loaded(Generic[Fitted]):
+    """Data as a network sees them: the examples, and a trainer for each seed.
 
-    A trainer is used no more once another has been asked for: they may share graphs.
+    `fitted` is what was learned from the training examples of how to see them, such as a scaling. A
+    trainer is used no more once another has been asked for: they may share graphs.
     """
 
     examples: Examples
-    scaling: Scaling
+    fitted: Fitted
     trainer: Callable[[int], GraphTrainer]
 
 
-class Learner(Protocol):
+class Learner(Protocol[Fitted]):
     """One task under one trial's hyperparameters."""
 
     @property
     def target_hash(self) -> str:
         """Identifies what trials are judged on, over all folds: SHA-256 in hex."""
 
-    def load_fold(self, number: int) -> Loaded:
-        """Fold `number`, from 1, scaled by its training part."""
+    def load_fold(self, number: int) -> Loaded[Fitted]:
+        """Fold `number`, from 1, seen by what its training part tells."""
 
-    def load_everything(self) -> Loaded:
-        """Training and validation part together, all of it to train on, scaled by all of it."""
+    def load_everything(self) -> Loaded[Fitted]:
+        """Training and validation part together, all of it to train on."""
 
-    def judged_outputs(self, fold: Loaded, trainer: GraphTrainer) -> NDArray[np.float32] | None:
+    def judged_outputs(
+        self, fold: Loaded[Fitted], trainer: GraphTrainer
+    ) -> NDArray[np.float32] | None:
         """What a trained network gives for a fold's validation part, if anything is made of it later."""
 
-    def glimpse(self, fold: Loaded, trainer: GraphTrainer) -> Glimpse | None:
+    def glimpse(self, fold: Loaded[Fitted], trainer: GraphTrainer) -> Glimpse | None:
         """What a trained network makes of the end of a fold's validation part, for a picture."""
 
-    def deployable(self, members: Sequence[Weights], scaling: Scaling) -> keras.Model:
+    def deployable(self, members: Sequence[Weights], fitted: Fitted) -> keras.Model:
         """The model of plain layers that is deployed, made of the weights of one network or several."""
 
 

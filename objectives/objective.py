@@ -11,7 +11,11 @@ from typing import Any
 import optuna
 
 from objectives.checkpoint import remove_checkpoint
-from objectives.classification.messages import SequenceHyperparameters, SequenceTask
+from objectives.classification.messages import (
+    SequenceHyperparameters,
+    SequenceTask,
+    TextHyperparameters,
+)
 from objectives.classification.settings import TIE_BREAKERS
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import (
@@ -185,6 +189,8 @@ def resolved_hyperparameters(attributes: Any) -> Hyperparameters:
 def any_hyperparameters(attributes: Any) -> Hyperparameters | SequenceHyperparameters:
     """The hyperparameters a trial ran with, whatever it learnt, from its attributes."""
     values = _stored_values(attributes)
+    if "embedding_dim" in values:
+        return TextHyperparameters(**values)
     return SequenceHyperparameters(**values) if "noise" in values else Hyperparameters(**values)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -111,7 +112,7 @@ class _TrainedFold:
 
 
 def _train_fold(
-    learner: Learner,
+    learner: Learner[Any],
     request: TrialRequest,
     number: int,
     go_on: Callable[[Epoch], bool],
@@ -155,7 +156,7 @@ def _train_fold(
 def refit(request: RefitRequest) -> RefitOutcome:
     """Replay the winner's training on train+validation, and save the models before and after it."""
     learner = _learner(request)
-    before = learner.load_fold(len(request.task.split.folds)).scaling
+    before = learner.load_fold(len(request.task.split.folds)).fitted
     _save(
         learner.deployable([request.weights], before), request.directory, "model_train_only.keras"
     )
@@ -167,7 +168,7 @@ def refit(request: RefitRequest) -> RefitOutcome:
         passes = replay(trainer, everything.examples.training, request.path)
         members.append(tuple(trainer.network.get_weights()))
     seconds = time.perf_counter() - started
-    _save(learner.deployable(members, everything.scaling), request.directory, "model.keras")
+    _save(learner.deployable(members, everything.fitted), request.directory, "model.keras")
     updates = sum(updates for _, updates in request.path)
     return RefitOutcome(passes, updates, seconds)
 
@@ -189,7 +190,7 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
     return ForecastOutcome(joined["forecast"], joined.get("quantiles"))
 
 
-def _learner(request: TrialRequest | RefitRequest) -> Learner:
+def _learner(request: TrialRequest | RefitRequest) -> Learner[Any]:
     task, hyperparameters = request.task, request.hyperparameters
     if isinstance(task, ForecastTask) and isinstance(hyperparameters, Hyperparameters):
         return ForecastLearner(task, hyperparameters)

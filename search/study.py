@@ -17,7 +17,7 @@ from objectives.classification.settings import (
     SequenceSplitSettings,
     SequenceTraining,
 )
-from objectives.classification.space import SequenceSpace
+from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
 from objectives.export.messages import Format
 from objectives.pruning import PrunerName
@@ -233,6 +233,12 @@ class ClassificationStudy(CommonStudy):
     final: SequenceFinal = SequenceFinal()
 
 
+class TextStudy(ClassificationStudy):
+    """A study of labelled texts: one of classification with [data] text."""
+
+    space: TextSpace = TextSpace()
+
+
 AnyStudy = Study | ClassificationStudy
 
 
@@ -280,6 +286,8 @@ def make_study(sections: dict[str, Any], source: str) -> AnyStudy:
     if task == "forecasting" and isinstance(data, dict):
         sections = {**sections, "data": {key: data[key] for key in data if key != "task"}}
     kind = study_class(task, source)
+    if kind is ClassificationStudy and isinstance(data, dict) and data.get("text") is not None:
+        kind = TextStudy
     try:
         return kind.model_validate(sections)
     except ValidationError as error:

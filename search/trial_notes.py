@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from objectives.classification.messages import SequenceHyperparameters
+from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import Epoch
 from objectives.objective import EndedTrial
@@ -48,6 +48,8 @@ def network_in_words(values: Hyperparameters | SequenceHyperparameters) -> str:
 
 def _output_in_words(values: Hyperparameters | SequenceHyperparameters) -> list[str]:
     skip = "a linear skip" if values.skip == "linear" else ""
+    if isinstance(values, TextHyperparameters):
+        return [f"words of {values.embedding_dim} numbers", *([skip] if skip else [])]
     if isinstance(values, SequenceHyperparameters):
         return [text for text in (skip, f"noise {setting(values.noise)}") if text]
     return [f"output {values.output}" + (f" with {skip}" if skip else "")]

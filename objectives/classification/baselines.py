@@ -1,7 +1,8 @@
 """What costs nothing: majority class, linear models and nearest neighbour, on the same sequences."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.metrics import Prediction, log_losses
 from objectives.classification.sequences import Sequences, SequenceSplit
+from objectives.classification.vocabulary import joined_texts, words_of
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # inverse penalties of logistic regression
 _MOST_CELLS = (
@@ -23,17 +25,23 @@ def baselines(sequences: Sequences, split: SequenceSplit) -> dict[str, Predictio
 
     "majority_class" gives each class its share of the training data. "linear_summary" is logistic
     regression on summary statistics, "linear_flattened" on all values in order, where sequences are of
-    equal length; their penalty is chosen by the mean log loss over the study's folds, and they are
-    fitted on train+validation as the winner is. "dtw_nearest_neighbour" takes the label of the
-    sequence that is nearest by dynamic time warping (Sakoe & Chiba 1978), without a band. What would
-    take too long on so many sequences is left out.
+    equal length; of texts "linear_bag_of_words" is one on how often each word occurs, and
+    "linear_tfidf" on that weighed by how few texts have the word. Their penalty is chosen by the mean
+    log loss over the study's folds, and they are fitted on train+validation as the winner is.
+    "dtw_nearest_neighbour" takes the label of the sequence that is nearest by dynamic time warping
+    (Sakoe & Chiba 1978), without a band. What would take too long on so many sequences is left out.
     """
     known = split.train_and_validation()
     shares = np.bincount(sequences.labels[known], minlength=len(sequences.classes)) / len(known)
     found: dict[str, Prediction] = {"majority_class": np.tile(shares, (len(split.test), 1))}
+    if sequences.words:
+        texts = np.array(_texts(sequences), np.object_)
+        for name, prepared in _text_inputs().items():
+            found[f"linear_{name}"] = _linear(texts, prepared, sequences, split)
+        return found
     for name, inputs in _linear_inputs(sequences).items():
         if inputs.size <= _MOST_CELLS:
-            found[f"linear_{name}"] = _linear(inputs, sequences, split)
+            found[f"linear_{name}"] = _linear(inputs, _standardised, sequences, split)
     if _warps_quickly(sequences, len(known), len(split.test)):
         found["dtw_nearest_neighbour"] = _nearest(sequences, known, split.test)
     return found
@@ -45,6 +53,20 @@ def _linear_inputs(sequences: Sequences) -> Mapping[str, NDArray[np.float64]]:
     if len(np.unique(sequences.lengths)) == 1:
         inputs["flattened"] = np.stack([part.reshape(-1) for part in parts])
     return inputs
+
+
+def _texts(sequences: Sequences) -> list[str]:
+    return joined_texts(sequences.values, sequences.ends, sequences.lengths, sequences.words)
+
+
+def _text_inputs() -> Mapping[str, Callable[[], Any]]:
+    """What makes columns of texts, to be fitted on those that train."""
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer  # noqa: PLC0415
+
+    return {
+        "bag_of_words": partial(CountVectorizer, analyzer=words_of),
+        "tfidf": partial(TfidfVectorizer, analyzer=words_of),
+    }
 
 
 def _parts(sequences: Sequences) -> list[NDArray[np.float64]]:
@@ -60,39 +82,49 @@ def _summary(part: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _linear(
-    inputs: NDArray[np.float64], sequences: Sequences, split: SequenceSplit
+    inputs: NDArray[Any],
+    prepared: Callable[[], Any],
+    sequences: Sequences,
+    split: SequenceSplit,
 ) -> NDArray[np.float64]:
-    """Probabilities of the test sequences by logistic regression on inputs (sequences, columns)."""
+    """Probabilities of the test sequences by logistic regression on inputs (sequences, ...).
+
+    `prepared` makes the transformer that inputs pass first.
+    """
     labels, classes = sequences.labels, len(sequences.classes)
 
     def loss(strength: float) -> float:
         losses = []
         for fold in split.folds:
-            model = _fit(inputs, labels, fold.train, strength)
+            model = _fit(prepared(), strength, inputs[fold.train], labels[fold.train])
             found = _probabilities(model, inputs[fold.validation], classes)
             losses.append(log_losses(labels[fold.validation], found).mean())
         return float(np.mean(losses))
 
     best = min(STRENGTHS, key=loss)
-    model = _fit(inputs, labels, split.train_and_validation(), best)
+    known = split.train_and_validation()
+    model = _fit(prepared(), best, inputs[known], labels[known])
     return _probabilities(model, inputs[split.test], classes)
 
 
-def _fit(
-    inputs: NDArray[np.float64], labels: NDArray[np.int64], rows: NDArray[np.int64], strength: float
-) -> Any:
+def _standardised() -> Any:
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    return StandardScaler()
+
+
+def _fit(transformer: Any, strength: float, inputs: NDArray[Any], labels: NDArray[np.int64]) -> Any:
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  (imports for seconds)
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    model = make_pipeline(transformer, LogisticRegression(C=strength, max_iter=1000))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(inputs[rows], labels[rows])
+        return model.fit(inputs, labels)
 
 
-def _probabilities(model: Any, inputs: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+def _probabilities(model: Any, inputs: NDArray[Any], classes: int) -> NDArray[np.float64]:
     """What a model says of inputs, in the order of all classes, also of those it has not seen."""
     found = np.zeros((len(inputs), classes))
     found[:, model.classes_] = model.predict_proba(inputs)

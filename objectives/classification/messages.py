@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.sequences import SequenceSplit
 from objectives.classification.settings import SequenceTraining
+from objectives.classification.vocabulary import Vocabulary, fit_vocabulary
 from objectives.hyperparameters import with_depth
 
 # What a saved model takes for no row: far from any measurement, and the same number in float32.
@@ -35,6 +36,23 @@ class SequenceTask:
         """Map the rows (rows, features) into memory, read-only."""
         mapped: NDArray[np.float64] = np.load(self.rows, mmap_mode="r", allow_pickle=False)
         return mapped
+
+
+@dataclass(frozen=True, eq=False)
+class TextTask(SequenceTask):
+    """The same of a study of texts.
+
+    `rows` (rows, 1) are numbers of `words`; a network knows the `vocabulary` most frequent ones.
+    """
+
+    words: tuple[str, ...]
+    vocabulary: int
+
+    def known_words(self, texts: NDArray[np.int64]) -> Vocabulary:
+        """The vocabulary of some texts, given by number."""
+        rows = self.load_rows()[:, 0]
+        parts = [rows[self.ends[text] - self.lengths[text] : self.ends[text]] for text in texts]
+        return fit_vocabulary(np.concatenate(parts), self.words, self.vocabulary)
 
 
 @dataclass(frozen=True)
@@ -74,18 +92,27 @@ class SequenceHyperparameters:
         return with_depth(asdict(self))
 
 
+@dataclass(frozen=True)
+class TextHyperparameters(SequenceHyperparameters):
+    """The same of a trial on texts: a word is `embedding_dim` learnt numbers to the network."""
+
+    embedding_dim: int
+
+
 @dataclass(frozen=True, eq=False)
 class ProbabilitiesRequest:
     """A saved model to classify with.
 
     `model` is the .keras file, `rows` a .npy file as that of a task; `ends` and `lengths` (sequences,)
-    say where the sequences lie in it. Without `calibrated` the model's temperature is taken for 1.
+    say where the sequences lie in it. Of texts the rows are numbers of `words`. Without `calibrated` the
+    model's temperature is taken for 1.
     """
 
     model: Path
     rows: Path
     ends: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    words: tuple[str, ...] = ()
     calibrated: bool = True
 
 

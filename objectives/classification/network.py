@@ -8,7 +8,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.classification.messages import PADDING, SequenceHyperparameters
+from objectives.classification.messages import (
+    PADDING,
+    SequenceHyperparameters,
+    TextHyperparameters,
+)
 from objectives.network import recurrent_layer
 from objectives.scaling import Scaling
 
@@ -18,11 +22,15 @@ TEMPERATURE = "temperature"  # what the names of layers begin with that calibrat
 
 @dataclass(frozen=True)
 class Layout:
-    """What a network must fit: `features` of a row, `classes`, and whether sequences are `padded`."""
+    """What a network must fit: `features` of a row, `classes`, and whether sequences are `padded`.
+
+    Of texts there are `words` ids, 0 where rows are measurements.
+    """
 
     features: int
     classes: int
     padded: bool
+    words: int = 0
 
 
 def build_network(
@@ -30,14 +38,14 @@ def build_network(
 ) -> keras.Model:
     """Build the network that maps scaled sequences to logits (batch, classes).
 
-    The input is (batch, timesteps, features); where sequences are padded there is a second one, (batch,
-    timesteps) of bool, False on the padding before a sequence's first row, which changes nothing. Two
-    classes have one logit, that of the second; the first's is 0, so that softmax is a sigmoid. The
-    linear skip path starts at zero. `fast` allows the CPU's ways to compute an LSTM where they are
-    exact; weights fit either.
+    The input is (batch, timesteps, features), or of texts (batch, timesteps) of ids; where sequences
+    are padded there is a second one, (batch, timesteps) of bool, False on the padding before a
+    sequence's first row, which changes nothing. Two classes have one logit, that of the second; the
+    first's is 0, so that softmax is a sigmoid. The linear skip path starts at zero. `fast` allows
+    the CPU's ways to compute an LSTM where they are exact; weights fit either.
     """
-    window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
-    inputs, seen, mask = window, window, {}
+    window, seen = _input(hyperparameters, layout)
+    inputs, mask = window, {}
     if hyperparameters.noise:
         seen = keras.layers.GaussianNoise(hyperparameters.noise, name="noise")(seen)
     if layout.padded:
@@ -62,6 +70,19 @@ def build_network(
     return keras.Model(inputs, logits, name="network")
 
 
+def _input(hyperparameters: SequenceHyperparameters, layout: Layout) -> tuple[Any, Any]:
+    """The first input, and what LSTM layers see of it (batch, timesteps, features)."""
+    if not isinstance(hyperparameters, TextHyperparameters):
+        window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
+        return window, window
+    ids = keras.Input((hyperparameters.timesteps,), dtype="int64", name="ids")
+    # `mask_zero` would tell the layers that follow, but neither the fused ones nor the skip path.
+    embedding = keras.layers.Embedding(
+        layout.words, hyperparameters.embedding_dim, name="embedding"
+    )
+    return ids, embedding(ids)
+
+
 def build_deployable(
     hyperparameters: SequenceHyperparameters,
     members: Sequence[Weights],
@@ -77,7 +98,6 @@ def build_deployable(
     `probabilities` is (batch, classes): softmax of the logits divided by `temperature`, where there is
     one (Guo et al. 2017).
     """
-    still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0, noise=0.0)
     window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
     seen, others = window, []
     if layout.padded:
@@ -86,18 +106,31 @@ def build_deployable(
         seen, others = _zero_padding(window, present), [present]
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(seen)
     scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
+    inputs = [scaled, *others]
+    mean = mean_probabilities(hyperparameters, members, layout, inputs, temperature)
+    return keras.Model(window, {"probabilities": mean}, name="classifier")
+
+
+def mean_probabilities(
+    hyperparameters: SequenceHyperparameters,
+    members: Sequence[Weights],
+    layout: Layout,
+    inputs: list[Any],
+    temperature: float | None,
+) -> Any:
+    """The mean of the probabilities (batch, classes) that networks of these weights give `inputs`."""
+    still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0, noise=0.0)
     found: list[Any] = []
     for number, weights in enumerate(members, start=1):
         network = build_network(still, layout, fast=False)
         network.set_weights(weights)
         network.name = f"network_{number}" if len(members) > 1 else "network"
-        logits = network([scaled, *others] if others else scaled)
+        logits = network(inputs if len(inputs) > 1 else inputs[0])
         if temperature is not None:
             layer = keras.layers.Rescaling(1.0 / temperature, name=f"{TEMPERATURE}_{number}")
             logits = layer(logits)
         found.append(keras.layers.Softmax(name=f"softmax_{number}")(logits))
-    mean = found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
-    return keras.Model(window, {"probabilities": mean}, name="classifier")
+    return found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
 
 
 def _zero_padding(values: Any, present: Any) -> Any:

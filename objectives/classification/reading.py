@@ -12,6 +12,7 @@ from objectives.classification.recordings import Recordings, fill
 from objectives.classification.sequences import Sequences
 from objectives.classification.settings import SequenceSettings
 from objectives.classification.tables import recordings_from_frame
+from objectives.classification.texts import recordings_from_texts
 from objectives.classification.ts_file import read_ts
 from objectives.errors import InputError
 from objectives.reading import listed, read_table
@@ -38,7 +39,7 @@ def sequences_from_frame(
     frame: pd.DataFrame, settings: SequenceSettings, source: str = "DataFrame"
 ) -> Sequences:
     """Take sequences from a table; see `read_sequences`."""
-    found = recordings_from_frame(frame, settings, source)
+    found = _from_table(frame, settings, source)
     return _checked(found, source, fill(found, settings.fill, source))
 
 
@@ -47,7 +48,11 @@ def _read(name: str, settings: SequenceSettings) -> Recordings:
     readers = {".ts": read_ts, ".npz": read_npz}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        return recordings_from_frame(read_table(path, name), settings, name)
+        return _from_table(read_table(path, name), settings, name)
+    if settings.text is not None:
+        raise InputError(
+            f"{name}: holds no texts: give a CSV or Parquet file, or leave [data] text out"
+        )
     if settings.timesteps is not None:
         raise InputError(
             f"{name}: holds sequences, not a stream to be cut: leave [data] timesteps and stride out"
@@ -55,6 +60,11 @@ def _read(name: str, settings: SequenceSettings) -> Recordings:
     if not path.is_file():
         raise InputError(f"{name}: no such file ({path.absolute()}): check the paths in [data]")
     return reader(path, name)
+
+
+def _from_table(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> Recordings:
+    take = recordings_from_frame if settings.text is None else recordings_from_texts
+    return take(frame, settings, source)
 
 
 def _joined(train: Recordings, test: Recordings, settings: SequenceSettings) -> Recordings:
@@ -68,11 +78,12 @@ def _joined(train: Recordings, test: Recordings, settings: SequenceSettings) -> 
         raise InputError(f"{settings.test_path}: give both files groups, or neither")
     rows = len(train.values)
     columns = [test.features.index(name) for name in train.features]
+    words, train_values, test_values = _same_words(train, test)
     times = None
     if train.times is not None and test.times is not None:
         times = pd.DatetimeIndex(train.times.append(test.times))
     return Recordings(
-        values=np.concatenate([train.values, test.values[:, columns]]),
+        values=np.concatenate([train_values, test_values[:, columns]]),
         borders=np.concatenate([train.borders, test.borders[1:] + rows]),
         names=[*train.names, *test.names],
         features=train.features,
@@ -84,7 +95,24 @@ def _joined(train: Recordings, test: Recordings, settings: SequenceSettings) -> 
         times=times,
         stream=train.stream,
         time_column=train.time_column,
+        words=words,
     )
+
+
+def _same_words(
+    train: Recordings, test: Recordings
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """The words of both and their values, where these are texts as numbers of words of both."""
+    if not train.words:
+        return (), train.values, test.values
+    words = tuple(sorted({*train.words, *test.words}))
+    first, second = (
+        np.searchsorted(np.array(words, np.object_), np.array(part.words, np.object_))[
+            part.values.astype(np.int64)
+        ].astype(np.float64)
+        for part in (train, test)
+    )
+    return words, first, second
 
 
 def _checked(found: Recordings, source: str, filled: int) -> Sequences:
@@ -107,4 +135,5 @@ def _checked(found: Recordings, source: str, filled: int) -> Sequences:
         stream=found.stream,
         filled=filled,
         time_column=found.time_column,
+        words=found.words,
     )

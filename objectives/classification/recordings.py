@@ -20,6 +20,7 @@ class Recordings:
     end before row `ends[j]`; without windows every recording is one sequence. `labels` and `groups` hold
     a text for each sequence, `test` (sequences,) whether it belongs to the official test part.
     `time_column` names the column that gave rows their order, None where they are as they were.
+    Of texts the values (rows, 1) are numbers of `words`, which are sorted.
     """
 
     values: NDArray[np.float64]
@@ -34,6 +35,7 @@ class Recordings:
     times: pd.DatetimeIndex | None = None
     stream: bool = False
     time_column: str | None = None
+    words: tuple[str, ...] = ()
 
 
 def whole(

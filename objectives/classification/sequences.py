@@ -24,6 +24,8 @@ class Sequences:
     row where the sequences are windows of one `stream` with timestamps. `source` is the path as given,
     or "arrays"; `filled` counts the cells that the fill rule made; `time_column` names the column that
     gave rows their order, None where they are as they were.
+    Of texts every row is a word, and `values` (rows, 1) are the numbers of all `words` that occur, which
+    are sorted; there are none of measurements.
     """
 
     values: NDArray[np.float64]
@@ -39,11 +41,12 @@ class Sequences:
     stream: bool = False
     filled: int = 0
     time_column: str | None = None
+    words: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex over values, layout, labels and names, not the source."""
-        names = [self.classes, self.features, self.stream]
+        names = [self.classes, self.features, self.stream, *([self.words] if self.words else [])]
         digest = hashlib.sha256(json.dumps(names).encode())
         digest.update(self.values.astype("<f8").tobytes())
         for numbers in (self.ends, self.lengths, self.labels, self.groups, self.official_test):

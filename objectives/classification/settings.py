@@ -22,6 +22,7 @@ TIE_BREAKERS: dict[str, SequenceMetric] = {
     "balanced_error_rate": "log_loss",
 }
 MANY_SEQUENCES = 1000  # from here on one validation part tells enough
+_OF_STEPS = ("id", "time", "features", "timesteps", "stride", "fill")  # which texts have none of
 
 
 class SequenceSettings(Section):
@@ -36,7 +37,8 @@ class SequenceSettings(Section):
     every other numeric column. With `timesteps` the table is one labelled stream instead: windows of so
     many rows, `stride` rows apart (None for no overlap), each with the label of its last row, and no
     window reaches over the border of two groups. `fill` says what becomes of missing cells, within each
-    sequence: as for forecasting.
+    sequence: as for forecasting. With `text` every row of the table is a sequence, the words in that
+    column, which are the only input; the network knows the `vocabulary` most frequent ones of training.
     """
 
     task: Literal["classification"]
@@ -51,11 +53,25 @@ class SequenceSettings(Section):
     timesteps: Annotated[Integer, Field(ge=1)] | None = None
     stride: Annotated[Integer, Field(ge=1)] | None = None
     fill: Fill | Number = "none"
+    text: str | None = None
+    vocabulary: Annotated[Integer, Field(ge=1)] = 10_000
 
     @model_validator(mode="after")
     def _stride_of_windows(self) -> "SequenceSettings":
         if self.stride is not None and self.timesteps is None:
             raise ValueError("stride cuts a stream into windows: give timesteps too, or no stride")
+        return self
+
+    @model_validator(mode="after")
+    def _text_alone(self) -> "SequenceSettings":
+        others = ("vocabulary",) if self.text is None else _OF_STEPS
+        for name in others:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} goes with text: name the column of texts too, or leave {name} out"
+                    if self.text is None
+                    else f"text is the only input, a row for each text: leave {name} out"
+                )
         return self
 
 

@@ -1,9 +1,9 @@
 """The search space of a study of classification."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from objectives.classification.messages import SequenceHyperparameters
+from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.errors import InputError
 from objectives.ranges import SOME_CHOICES, Real, RealRange, Whole, WholeRange, bounded, extremes
 from objectives.settings import Integer
@@ -32,7 +32,7 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     noise: Annotated[Real, bounded(0)] = (0.0, 0.1, 0.3)
     scaling: ScalingKind | Annotated[tuple[ScalingKind, ...], *SOME_CHOICES] = "standard"
 
-    def for_longest(self, longest: int) -> "SequenceSpace":
+    def for_longest(self, longest: int) -> Self:
         """The same for data whose longest sequence has `longest` rows: "all" becomes that number.
 
         Raises:
@@ -56,3 +56,16 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     def settle(self, values: Mapping[str, Any]) -> SequenceHyperparameters:
         """The hyperparameters of a trial that has drawn `values`."""
         return SequenceHyperparameters(**values)
+
+
+class TextSpace(SequenceSpace):
+    """What a study of texts may vary; there are no measurements to scale."""
+
+    embedding_dim: Annotated[Whole, bounded(1)] = (16, 32, 64, 128)
+    skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = "none"
+    noise: Annotated[Real, bounded(0)] = 0.0
+    scaling: Literal["none"] = "none"
+
+    def settle(self, values: Mapping[str, Any]) -> TextHyperparameters:
+        """The hyperparameters of a trial that has drawn `values`."""
+        return TextHyperparameters(**values)

@@ -17,16 +17,18 @@ from objectives.reading import check_once, listed, read_times, to_numbers
 
 
 @dataclass(frozen=True)
-class _Roles:
-    """The columns that are no inputs, None where there is none."""
+class Roles:
+    """The columns that are no measurements, None where there is none."""
 
     label: str
+    text: str | None
     id: str | None
     time: str | None
     group: str | None
     split: str | None
 
     def names(self) -> set[str]:
+        """Those there are, of the columns that a table of steps has."""
         columns = (self.label, self.id, self.time, self.group, self.split)
         return {name for name in columns if name is not None}
 
@@ -46,7 +48,7 @@ def recordings_from_frame(
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     check_once(list(frame.columns), "the table", source)
-    roles = _roles(frame, settings, source)
+    roles = roles_of(frame, settings, source)
     if settings.timesteps is not None:
         return _windows(frame, roles, settings, source)
     codes, ids = pd.factorize(frame[roles.id], use_na_sentinel=True)  # (rows,), (sequences,)
@@ -68,27 +70,34 @@ def recordings_from_frame(
         features=features,
         ends=ends,
         lengths=lengths,
-        labels=_labels(frame[roles.label], firsts, source),
-        groups=None if roles.group is None else _texts(frame[roles.group], firsts, source),
-        test=None if roles.split is None else _is_test(frame[roles.split], firsts, source),
+        labels=labels_of(frame[roles.label], firsts, source),
+        groups=None if roles.group is None else groups_of(frame[roles.group], firsts, source),
+        test=None if roles.split is None else is_test(frame[roles.split], firsts, source),
         time_column=roles.time,
     )
 
 
-def _roles(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> _Roles:
+def roles_of(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> Roles:
+    """Find the columns that the settings name, and those that have the usual names.
+
+    Raises:
+        InputError: a column that is named is not there.
+    """
     columns = list(frame.columns)
 
     def found(name: str | None, usual: str) -> str | None:
         return usual if name is None and usual in columns else name
 
-    roles = _Roles(
+    steps = settings.text is None  # a row is a step, not a text
+    roles = Roles(
         label=settings.label,
-        id=settings.id if settings.timesteps is None else None,
-        time=found(settings.time, "time"),
+        text=settings.text,
+        id=settings.id if steps and settings.timesteps is None else None,
+        time=found(settings.time, "time") if steps else None,
         group=found(settings.group, "group"),
         split=None if settings.test_path is not None else found(settings.split, "split"),
     )
-    for role in ("label", "id", "time", "group", "split"):
+    for role in ("text", "label", "id", "time", "group", "split"):
         name = getattr(roles, role)
         if name is not None and name not in columns:
             hint = ", or give timesteps to cut one labelled stream" if role == "id" else ""
@@ -100,7 +109,7 @@ def _roles(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> _Rol
 
 
 def _inputs(
-    frame: pd.DataFrame, roles: _Roles, settings: SequenceSettings, source: str
+    frame: pd.DataFrame, roles: Roles, settings: SequenceSettings, source: str
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The names of the inputs and their values (rows, features), holes as NaN."""
     picked: dict[str, NDArray[np.float64]] = {}
@@ -143,7 +152,7 @@ def _moments(frame: pd.DataFrame, name: str, source: str) -> "pd.Index[Any]":
 
 
 def _order(
-    frame: pd.DataFrame, roles: _Roles, codes: NDArray[np.int64], source: str
+    frame: pd.DataFrame, roles: Roles, codes: NDArray[np.int64], source: str
 ) -> NDArray[np.int64]:
     """The rows in the order of their sequences, and within these by time or as they stand."""
     if roles.time is None:
@@ -180,7 +189,8 @@ def _check_one(
         )
 
 
-def _labels(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+def labels_of(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+    """The labels in some rows as texts; InputError where one is missing."""
     picked = column.iloc[rows].tolist()
     return [
         label_text(value, f"{source}: column {column.name!r}, row {row}")
@@ -188,7 +198,8 @@ def _labels(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> l
     ]
 
 
-def _texts(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+def groups_of(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:
+    """The groups in some rows as texts; InputError where one is missing."""
     missing = column.isna().to_numpy(np.bool_)
     if missing.any():
         raise InputError(
@@ -197,7 +208,8 @@ def _texts(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> li
     return column.iloc[rows].astype(str).tolist()
 
 
-def _is_test(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> NDArray[np.bool_]:
+def is_test(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> NDArray[np.bool_]:
+    """Which of some rows are test ones; InputError where one is neither that nor a train one."""
     texts = column.astype(str).str.strip().str.lower()
     unknown = ~texts.isin(["train", "test"]).to_numpy(np.bool_)
     if unknown.any():
@@ -210,7 +222,7 @@ def _is_test(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> 
 
 
 def _windows(
-    frame: pd.DataFrame, roles: _Roles, settings: SequenceSettings, source: str
+    frame: pd.DataFrame, roles: Roles, settings: SequenceSettings, source: str
 ) -> Recordings:
     """Cut a stream into windows, none of which reaches from one group or official part into another."""
     length = settings.timesteps or 1
@@ -240,9 +252,9 @@ def _windows(
         features=features,
         ends=ends,
         lengths=np.full(len(ends), length, np.int64),
-        labels=_labels(frame[roles.label], rows, source),
-        groups=None if roles.group is None else _texts(frame[roles.group], rows, source),
-        test=None if roles.split is None else _is_test(frame[roles.split], rows, source),
+        labels=labels_of(frame[roles.label], rows, source),
+        groups=None if roles.group is None else groups_of(frame[roles.group], rows, source),
+        test=None if roles.split is None else is_test(frame[roles.split], rows, source),
         times=times[rows] if isinstance(times, pd.DatetimeIndex) else None,
         stream=True,
         time_column=roles.time,

@@ -9,11 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.classification.messages import SequenceHyperparameters
+from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.classification.settings import SequenceTraining
 from objectives.graph_trainer import GraphTrainer, as_tensor
 from objectives.messages import DivergedError
-from objectives.scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +72,12 @@ class SequenceTrainer(GraphTrainer):
         super().trace()
         self._measure(tf.zeros([0], tf.int64))
 
-    def see(self, scaling: Scaling, class_weights: NDArray[np.float64]) -> None:
-        """Scale rows so from now on, and multiply training losses by their class's weight (classes,)."""
-        self._center.assign(scaling.center)
-        self._scale.assign(scaling.scale)
+    def see(self, fitted: Any, class_weights: NDArray[np.float64]) -> None:
+        """See rows through a `Scaling` from now on, or words through a `Vocabulary`.
+
+        Training losses are multiplied by their class's weight (classes,).
+        """
+        self._fit(fitted)
         self._class_weights.assign(class_weights.astype(np.float32))
 
     def validate(self, examples: NDArray[np.int64]) -> dict[str, float]:
@@ -105,11 +106,15 @@ class SequenceTrainer(GraphTrainer):
         offsets = tf.range(-self._timesteps, 0, dtype=tf.int64)
         numbers = tf.gather(self._ends, examples)[:, None] + offsets  # (batch, timesteps)
         if not self._padded:
-            return self._scaled(numbers)
+            return self._seen(numbers)
         present = offsets >= -tf.gather(self._lengths, examples)[:, None]
-        return [self._scaled(tf.where(present, numbers, 0)), present]
+        return [self._seen(tf.where(present, numbers, 0)), present]
 
-    def _scaled(self, numbers: Any) -> Any:
+    def _fit(self, fitted: Any) -> None:
+        self._center.assign(fitted.center)
+        self._scale.assign(fitted.scale)
+
+    def _seen(self, numbers: Any) -> Any:
         rows = tf.gather(self._rows, numbers)  # (batch, timesteps, features)
         return tf.cast((rows - self._center) / self._scale, tf.float32)
 
@@ -144,3 +149,35 @@ class SequenceTrainer(GraphTrainer):
         start = (tf.constant(0), tf.constant(0.0, tf.float64), none, none)
         _, loss, found, right = tf.while_loop(lambda start, *_: start < count, step, start)
         return loss, found, right
+
+
+class TextTrainer(SequenceTrainer):
+    """The same for texts: of the words that are gathered, the network sees ids.
+
+    Args:
+        network: maps ids to logits (batch, classes).
+        sequences: rows (rows, 1) are numbers of words.
+        hyperparameters: as above, and `embedding_dim`.
+        settings: as above.
+        seed: as above.
+        words: how many there are.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        sequences: LabelledRows,
+        hyperparameters: TextHyperparameters,
+        settings: SequenceTraining,
+        seed: int,
+        words: int,
+    ) -> None:
+        super().__init__(network, sequences, hyperparameters, settings, seed)
+        self._ids = tf.Variable(tf.zeros([words], tf.int32))
+
+    def _fit(self, fitted: Any) -> None:
+        self._ids.assign(fitted.ids)
+
+    def _seen(self, numbers: Any) -> Any:
+        words = tf.gather(self._rows, numbers)[..., 0]  # (batch, timesteps)
+        return tf.gather(self._ids, tf.cast(words, tf.int32))

@@ -10,6 +10,8 @@ _LABELS = {
     "majority_class": "the majority class",
     "linear_summary": "logistic regression on summary statistics",
     "linear_flattened": "logistic regression on flattened sequences",
+    "linear_bag_of_words": "logistic regression on bags of words",
+    "linear_tfidf": "logistic regression on TF-IDF",
     "dtw_nearest_neighbour": "the nearest neighbour by DTW",
 }
 TOO_FEW = "The test set is too small to tell chance from skill."

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 
 from objectives.classification.baselines import baselines
-from objectives.classification.messages import PADDING, ProbabilitiesRequest, SequenceTask
+from objectives.classification.messages import PADDING, ProbabilitiesRequest, SequenceTask, TextTask
 from objectives.classification.metrics import Prediction
+from objectives.classification.sequences import Sequences
 from objectives.classification.split import part_hash
 from objectives.classification.uncertainty import clusters_in_time
 from objectives.messages import Compute
@@ -83,7 +85,12 @@ def _probabilities(
     model: Path, task: SequenceTask, numbers: NDArray[np.int64], *, calibrated: bool = True
 ) -> NDArray[np.float64]:
     request = ProbabilitiesRequest(
-        model.resolve(), task.rows, task.ends[numbers], task.lengths[numbers], calibrated
+        model.resolve(),
+        task.rows,
+        task.ends[numbers],
+        task.lengths[numbers],
+        task.words if isinstance(task, TextTask) else (),
+        calibrated,
     )
     found: NDArray[np.float64] = in_worker(request, Compute()).probabilities
     return found
@@ -114,12 +121,13 @@ def report_classification(
     started: float,
 ) -> ClassificationReport:
     """Put everything about a finished study together; `started` is on `time.perf_counter`."""
+    count = f"{len(preparation.sequences.classes)} classes"
     names = listed([repr(name) for name in preparation.sequences.classes[:12]])
     about = about_study(
         study,
         record,
         refitted,
-        task=f"classify sequences into {len(preparation.sequences.classes)} classes: {names}",
+        task=f"classify {_kind(preparation)}s into {count}: {names}",
         facts=_facts(study, preparation, record.trials[refitted.trial], refitted),
         started=started,
     )
@@ -136,18 +144,25 @@ def _facts(
     lengths, test = sequences.lengths, study.data.test_path
     official = "" if sequences.official_test is None else ", the official ones"
     fold = split.folds[-1]
+    kind, steps, inputs = _kind(preparation), "steps", f"{len(sequences.features)} inputs"
+    if sequences.words:
+        steps, inputs = "words", f"{len(sequences.words)} different ones"
     facts = {
-        "data": f"{sequences.source}{f' and {test}' if test else ''}, {len(lengths)} sequences of "
-        f"{lengths.min()} to {lengths.max()} steps, {len(sequences.features)} inputs",
+        "data": f"{sequences.source}{f' and {test}' if test else ''}, {len(lengths)} {kind}s of "
+        f"{lengths.min()} to {lengths.max()} {steps}, {inputs}",
         "inputs": ", ".join(sequences.features),
         "filled cells": str(sequences.filled),
         "divided": _divided(preparation),
-        "train": f"{len(fold.train)} sequences",
-        "validation": f"{len(fold.validation)} sequences",
-        "test": f"{len(split.test)} sequences{official}",
+        "train": f"{len(fold.train)} {kind}s",
+        "validation": f"{len(fold.validation)} {kind}s",
+        "test": f"{len(split.test)} {kind}s{official}",
         **search_facts(study, refitted),
     }
     return facts | fold_facts(winner)
+
+
+def _kind(preparation: SequencePreparation) -> str:
+    return "text" if preparation.sequences.words else "sequence"
 
 
 def _divided(preparation: SequencePreparation) -> str:
@@ -169,13 +184,7 @@ def write_classifier_metadata(
     hyperparameters = any_hyperparameters(winner.attributes)
     about = {
         "task": "classification",
-        "input": {
-            "name": "window",
-            "shape": ["batch", hyperparameters.timesteps, len(sequences.features)],
-            "columns": list(sequences.features),
-            "units": "those of the data",
-            "padding": PADDING,
-        },
+        "input": _input(sequences, hyperparameters.timesteps),
         "output": {
             "shape": ["batch", len(sequences.classes)],
             "labels": list(sequences.classes),
@@ -185,3 +194,21 @@ def write_classifier_metadata(
         **model_facts(study, winner, sequences.fingerprint),
     }
     write_text_atomically(study.directory / "model.json", json.dumps(about, indent=2) + "\n")
+
+
+def _input(sequences: Sequences, timesteps: int) -> dict[str, Any]:
+    if sequences.words:
+        return {
+            "name": "text",
+            "shape": ["batch"],
+            "type": "string",
+            "columns": list(sequences.features),
+            "units": f"words between blanks, of which the last {timesteps} are seen",
+        }
+    return {
+        "name": "window",
+        "shape": ["batch", timesteps, len(sequences.features)],
+        "columns": list(sequences.features),
+        "units": "those of the data",
+        "padding": PADDING,
+    }

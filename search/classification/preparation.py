@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from objectives.classification.messages import SequenceTask
+from objectives.classification.messages import SequenceTask, TextTask
 from objectives.classification.reading import read_sequences, sequences_from_frame
 from objectives.classification.sequences import Sequences, SequenceSplit
 from objectives.classification.split import split_hash, split_sequences
@@ -61,7 +61,7 @@ def settled_study(
 def share_sequences(preparation: SequencePreparation, study: ClassificationStudy) -> SequenceTask:
     """Write the rows where every trial can map them into its memory."""
     sequences = preparation.sequences
-    return SequenceTask(
+    task = SequenceTask(
         rows=write_rows(sequences.values, sequences.fingerprint, study),
         ends=sequences.ends,
         lengths=sequences.lengths,
@@ -70,3 +70,6 @@ def share_sequences(preparation: SequencePreparation, study: ClassificationStudy
         split=preparation.split,
         training=study.training,
     )
+    if not sequences.words:
+        return task
+    return TextTask(**vars(task), words=sequences.words, vocabulary=study.data.vocabulary)

@@ -64,7 +64,8 @@ def _sequences_table(preparation: SequencePreparation) -> Table:
     table = Table("data", "", header_style="bold", title_justify="left")
     lengths, groups = sequences.lengths, sequences.groups
     table.add_row("source", sequences.source)
-    table.add_row("sequences", f"{len(lengths)} of {lengths.min()} to {lengths.max()} steps")
+    kind, steps = ("texts", "words") if sequences.words else ("sequences", "steps")
+    table.add_row(kind, f"{len(lengths)} of {lengths.min()} to {lengths.max()} {steps}")
     table.add_row("inputs", ", ".join(sequences.features))
     table.add_row("groups", "none" if groups is None else str(groups.max() + 1))
     table.add_row("filled cells", str(sequences.filled))

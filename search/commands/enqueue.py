@@ -1,12 +1,13 @@
 """`lstm-search enqueue`: a point for a search to try next."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from objectives.classification.space import SequenceSpace
+from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
-from objectives.space import SearchSpace, check_point
+from objectives.space import SearchSpace, Space, check_point
 from search.commands.opening import open_existing
 from search.stored_identity import stored_identity
 from search.study import is_classification
@@ -22,11 +23,16 @@ def execute(name: str, text: str, storage: str | None, out: Path | None) -> int:
     study = find_study(open_existing(storage, out), name)
     point = _point(text)
     identity = stored_identity(name, study.user_attrs)
-    kind = SequenceSpace if is_classification(identity) else SearchSpace
-    check_point(point, kind(**identity["space"]))
+    check_point(point, _space_class(identity)(**identity["space"]))
     study.enqueue_trial(point)
     print(f"{json.dumps(point)} is queued in study {name}; it counts towards the total of trials")
     return 0
+
+
+def _space_class(identity: Mapping[str, Any]) -> type[Space[Any]]:
+    if not is_classification(identity):
+        return SearchSpace
+    return SequenceSpace if identity["data"].get("text") is None else TextSpace
 
 
 def _point(text: str) -> dict[str, Any]:

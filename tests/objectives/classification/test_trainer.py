@@ -66,7 +66,7 @@ def test_overlapping_sequences_count_their_rows_once_in_the_scaling(
     task.lengths[:35] = np.minimum(task.ends[:35], 12)  # each reaches into the one before
     for number, rows in ((1, slice(35 * 9, 70 * 9)), (2, slice(0, 35 * 9))):
         learner = SequenceLearner(task, sequence_hyperparameters())
-        scaling = learner.load_fold(number).scaling
+        scaling = learner.load_fold(number).fitted
         np.testing.assert_allclose(scaling.center, task.load_rows()[rows].mean(axis=0))
 
 

@@ -161,7 +161,7 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
     everything = learner.load_everything()
     np.testing.assert_array_equal(everything.examples.training, np.arange(70))
     rows = task.load_rows()[: task.ends[69]]
-    np.testing.assert_allclose(everything.scaling.center, rows.mean(axis=0))
+    np.testing.assert_allclose(everything.fitted.center, rows.mean(axis=0))
     found = []
     for seed in member_seeds(SEED, 2):
         trainer = everything.trainer(seed)
