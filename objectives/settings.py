@@ -11,6 +11,7 @@ Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 Rows = Annotated[Integer, Field(ge=1)]
+Gap = Annotated[Integer, Field(ge=0)]
 Quantiles = tuple[Share, ...]
 MEDIAN = 0.5
 
@@ -54,7 +55,8 @@ class SplitSettings(Section):
     Either `train`, `validation` and `test`, each a share of all rows (a float below 1) or a number of
     rows (an integer), all of the same kind; rows left over at the end stay unused. Or dates:
     `validation_from` and `test_from` are the first timestamps of their parts and `test_until` the first
-    timestamp after the test part (None for the end of the data). `gap` rows are left out between parts.
+    timestamp after the test part (None for the end of the data). `gap` rows are left out between parts,
+    or of two numbers the first before validation and the second before the test.
 
     With `folds` above 1 a trial is judged on so many blocks of rows (rolling origin): the validation
     part is the last of them, the others lie before it, equally long and taken out of the training part,
@@ -68,7 +70,7 @@ class SplitSettings(Section):
     validation_from: str | None = None
     test_from: str | None = None
     test_until: str | None = None
-    gap: Annotated[Integer, Field(ge=0)] = 0
+    gap: Gap | tuple[Gap, Gap] = 0
     folds: Annotated[Integer, Field(ge=1)] = 1
     window: Literal["expanding", "sliding"] = "expanding"
 
@@ -91,6 +93,11 @@ class SplitSettings(Section):
             if isinstance(self.train, float) and sum(s for s in sizes if s is not None) > 1 + 1e-9:
                 raise ValueError("train, validation and test add up to more than 1")
         return self
+
+    @property
+    def gaps(self) -> tuple[int, int]:
+        """Rows left out before validation and before the test."""
+        return self.gap if isinstance(self.gap, tuple) else (self.gap, self.gap)
 
     @property
     def by_date(self) -> bool:

@@ -99,8 +99,8 @@ def cut(
     round((a + b) * rows) and round((a + b + c) * rows), so that shares that add up to 1 leave no
     row over. With shares and dates the `gap` is taken from the end of the earlier part, so that the
     later one starts where it is said; with numbers of rows it lies between parts of the lengths
-    given. Validation blocks of earlier folds are as long as the validation part and end a `gap` before
-    the next one begins.
+    given. Validation blocks of earlier folds are as long as the validation part and end the `gap` of
+    validation before the next one begins.
 
     Args:
         rows: number of rows of the data set.
@@ -123,7 +123,7 @@ def cut(
         borders = _by_share(rows, settings)
     for name, (first, end) in zip(_NAMES, borders, strict=True):
         reach = largest_timesteps if name == "train" else 0
-        _check_length(name, end - first, reach, data.horizon, settings.gap)
+        _check_length(name, end - first, reach, data.horizon, settings.gaps)
     _check_folds(borders[:2], settings, largest_timesteps, data.horizon)
 
     def part(name: str, first: int, end: int) -> Part:
@@ -146,7 +146,7 @@ def _folds(
     `borders` are those of the training and the validation part, the first of which begins at row 0.
     """
     (_, train_end), (first, end) = borders
-    shift = end - first + settings.gap
+    shift = end - first + settings.gaps[0]
     shortest = train_end - shift * (settings.folds - 1)
     for number in range(1, settings.folds + 1):
         back = shift * (settings.folds - number)
@@ -160,7 +160,7 @@ def _check_folds(
 ) -> None:
     """Raise InputError if too few rows are left before the earliest of the validation blocks."""
     (_, train_end), (first, end) = borders
-    shift = end - first + settings.gap
+    shift = end - first + settings.gaps[0]
     left = train_end - shift * (settings.folds - 1)
     if settings.folds == 1 or left >= reach + horizon:
         return
@@ -199,25 +199,31 @@ def _origins(start: int, end: int, horizon: int, stride: int) -> NDArray[np.int6
 
 def _by_rows(rows: int, settings: SplitSettings) -> list[Border]:
     train, validation, test = (int(size) for size in settings.sizes)
-    needed = train + validation + test + 2 * settings.gap
+    gaps = settings.gaps
+    needed = train + validation + test + sum(gaps)
     if needed > rows:
         raise InputError(
             f"[split] asks for {needed} rows (train {train}, validation {validation}, test {test}, "
-            f"two gaps of {settings.gap}), but the data have {rows}: ask for fewer"
+            f"{_gaps_in_words(gaps)}), but the data have {rows}: ask for fewer"
         )
-    second = train + settings.gap
-    third = second + validation + settings.gap
+    second = train + gaps[0]
+    third = second + validation + gaps[1]
     return [(0, train), (second, second + validation), (third, third + test)]
 
 
 def _by_share(rows: int, settings: SplitSettings) -> list[Border]:
     ends = [min(rows, round(share * rows)) for share in np.cumsum(settings.sizes)]
-    return _with_gap(ends, settings.gap)
+    return _with_gaps(ends, settings.gaps)
 
 
-def _with_gap(ends: list[int], gap: int) -> list[Border]:
+def _with_gaps(ends: list[int], gaps: tuple[int, int]) -> list[Border]:
     train, validation, test = ends
-    return [(0, train - gap), (train, validation - gap), (validation, test)]
+    return [(0, train - gaps[0]), (train, validation - gaps[1]), (validation, test)]
+
+
+def _gaps_in_words(gaps: tuple[int, int]) -> str:
+    before_validation, before_test = gaps
+    return f"gaps of {before_validation} and {before_test}"
 
 
 def _by_date(rows: int, settings: SplitSettings, times: pd.DatetimeIndex | None) -> list[Border]:
@@ -236,7 +242,7 @@ def _by_date(rows: int, settings: SplitSettings, times: pd.DatetimeIndex | None)
                 f"{given[early]!r} and {late} = {given[late]!r}"
             )
     ends = [int(times.searchsorted(date)) for date in dates.values()]
-    return _with_gap(ends if len(ends) == 3 else [*ends, rows], settings.gap)
+    return _with_gaps(ends if len(ends) == 3 else [*ends, rows], settings.gaps)
 
 
 def _date(key: str, text: str, times: pd.DatetimeIndex) -> pd.Timestamp:
@@ -261,10 +267,10 @@ def _date(key: str, text: str, times: pd.DatetimeIndex) -> pd.Timestamp:
     return date
 
 
-def _check_length(name: str, rows: int, reach: int, horizon: int, gap: int) -> None:
+def _check_length(name: str, rows: int, reach: int, horizon: int, gaps: tuple[int, int]) -> None:
     if rows >= reach + horizon:
         return
-    left = f" (with gaps of {gap})" if gap else ""
+    left = f" (with {_gaps_in_words(gaps)})" if any(gaps) else ""
     what = f"the {name} part has {max(rows, 0)} rows{left}, too few for "
     if reach == 0:
         needs = f"horizon {horizon}: "

@@ -90,13 +90,12 @@ def confirm_settings(found: optuna.Study) -> ConfirmSettings:
 
 
 def _confirming(study: AnyStudy, runs: int) -> AnyStudy:
-    """The search's settings with so many trials, each to its end."""
+    """The search's settings with so many trials, each to its end, and as many seconds again."""
     changes = {
         "name": confirmation_name(study.study.name),
         "sampler": "random",
         "pruner": "none",
         "trials": runs,
-        "timeout": None,
         "until": None,
         "no_improvement": None,
         "enqueue": (),

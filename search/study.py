@@ -49,14 +49,15 @@ class StudySettings(Section):
 
     `name` identifies the study in its database, which `storage` names as a URL (None: the environment
     variable LSTM_SEARCH_STORAGE, else a SQLite file in the output directory). `trials` is the total
-    the study shall reach; after `timeout` seconds of search no trial is begun, nor once a trial's value
-    is `until` or better, nor once `no_improvement` complete trials in a row were no better than the
-    best before. `workers` trials run at once (None: one per core, or one per GPU), each with `threads`
-    threads; `share_gpu` lets several of them compute on one GPU. They are processes of this machine, or
-    run on a cluster: `backend` "dask" or "ray", whose address is `scheduler`. `seed` decides every
-    random number. `enqueue` lists points to try first. A trial whose worker gives no sign of life for
-    `grace_period` seconds is lost and tried again, from its last checkpoint if there is one: a trial
-    writes one every `checkpoint_seconds`, so that a shorter one writes none.
+    the study shall reach; after `timeout` seconds of search no trial is begun (nor, after as many of
+    confirmation, one of its runs), nor once a trial's value is `until` or better, nor once
+    `no_improvement` complete trials in a row were no better than the best before. `workers` trials run
+    at once (None: one per core, or one per GPU), each with `threads` threads; `share_gpu` lets several
+    of them compute on one GPU. They are processes of this machine, or run on a cluster: `backend` "dask"
+    or "ray", whose address is `scheduler`. `seed` decides every random number. `enqueue` lists points
+    to try first. A trial whose worker gives no sign of life for `grace_period` seconds is lost and tried
+    again, from its last checkpoint if there is one: a trial writes one every `checkpoint_seconds`, so
+    that a shorter one writes none.
     """
 
     name: Annotated[str, Field(pattern=STUDY_NAME, max_length=100)] = "study"

@@ -91,6 +91,17 @@ def test_the_gap_comes_off_the_earlier_part_where_the_later_one_has_its_place():
     assert cuts == [(0, 29 * 24 - 24), (29 * 24, 35 * 24 - 24), (35 * 24, 1000)]
 
 
+def test_two_gaps_lie_before_validation_and_before_the_test():
+    rows = SplitSettings(train=500, validation=200, test=100, gap=(0, 24))
+    assert borders(cut(1000, rows, data(), 10, None)) == [(0, 500), (500, 700), (724, 824)]
+    shares = SplitSettings(gap=(24, 0))
+    assert borders(cut(1000, shares, data(), 10, None)) == [(0, 676), (700, 850), (850, 1000)]
+    folds = cut(1000, SplitSettings(gap=(6, 24), folds=2), data(), 10, None).folds
+    assert [fold.validation.end for fold in folds] == [826 - 126 - 6, 826]
+    with pytest.raises(InputError, match=r"gaps of 0 and 240\), but the data have 1000"):
+        cut(1000, rows.model_copy(update={"gap": (0, 240)}), data(), 10, None)
+
+
 def test_rows_that_do_not_suffice_are_counted_with_both_gaps():
     settings = SplitSettings(train=700, validation=200, test=100, gap=24)
     with pytest.raises(InputError, match=r"1048 rows .*have 1000"):
@@ -195,7 +206,7 @@ def test_what_is_said_to_fit_fits_and_one_more_does_not():
 
 
 def test_a_gap_that_swallows_a_part_is_named():
-    with pytest.raises(InputError, match=r"train part has 0 rows \(with gaps of 800\)"):
+    with pytest.raises(InputError, match=r"train part has 0 rows \(with gaps of 800 and 800\)"):
         cut(1000, SplitSettings(gap=800), data(), 10, None)
 
 

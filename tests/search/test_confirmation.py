@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from objectives.messages import Epoch
 from objectives.objective import history
+from search.budget import shared_settings, trials_left
 from search.candidates import choose_candidates, distance
 from search.confirmation import choose_winner, confirm, fresh_seed
 from search.confirmed import confirmation_from, ended_runs
@@ -214,6 +216,23 @@ def test_without_confirmation_the_searchs_best_wins(searched) -> None:
     chosen = choose_winner(storage, found)
     assert chosen is not None
     assert (chosen.trial.number, chosen.run, chosen.study) == (1, 1, found)
+
+
+def test_a_timeout_leaves_as_many_seconds_for_confirmation_and_then_the_searchs_best_wins(
+    searched,
+) -> None:
+    storage, study, found = searched
+    study = study.model_copy(update={"study": study.study.model_copy(update={"timeout": 5.0})})
+    confirm(storage, study, found, lambda study, runs: runs.tell(runs.ask(), 0.5))
+    runs = find_study(storage, RUNS)
+    settings = shared_settings(runs, study.study)
+    assert trials_left(runs.get_trials(), settings) == 5
+    ended = runs.get_trials()[0]
+    ended.datetime_start = ended.datetime_complete - timedelta(seconds=5)
+    assert trials_left([ended, *runs.get_trials()[1:]], settings) == 0
+    chosen = choose_winner(storage, found)
+    assert chosen is not None
+    assert (chosen.trial.number, chosen.study) == (1, found)
 
 
 def test_fresh_seeds_are_neither_the_searchs_nor_each_others() -> None:

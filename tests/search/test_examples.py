@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.study import load_study
+from objectives.split import cut
+from search.study import Study, load_study
 from tests.bench.quality import TASKS
 
 EXAMPLES = [Path(str(files("search.examples"))) / f"{task.name}.toml" for task in TASKS]
@@ -18,3 +19,11 @@ def test_examples_share_all_settings_but_data_and_split(path):
         assert study.identity()[section] == first.identity()[section], section
     assert study.confirm == first.confirm
     assert (study.study.trials, study.study.timeout) == (first.study.trials, first.study.timeout)
+
+
+def test_beijing_is_cut_where_others_cut_it():
+    study = load_study(EXAMPLES[-1])
+    assert isinstance(study, Study)
+    split = cut(43_800, study.split, study.data, 168, None)
+    borders = [(part.first, part.end - 1) for part in split.parts]
+    assert borders == [(0, 7007), (7008, 8759), (8761, 43_799)]
