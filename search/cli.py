@@ -420,7 +420,10 @@ def delete(
 def predict(
     bundle: Annotated[Path, typer.Argument(help="Folder or archive that `export` made.")],
     data: Annotated[
-        str, typer.Argument(help="CSV or Parquet file of the latest rows; - for stdin.")
+        str,
+        typer.Argument(
+            help="CSV or Parquet file of the latest rows, - for stdin; of sequences .ts or .npz too."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="CSV or Parquet file to write, instead of printing CSV.")
@@ -432,7 +435,7 @@ def predict(
         bool, typer.Option("--rolling", help="Answer for every window, not the last one alone.")
     ] = False,
 ) -> None:
-    """Forecast what follows the last rows of a file with an exported model, or classify them."""
+    """Forecast what follows the last rows of a file with an exported model, or classify sequences."""
 
     def carry_out() -> int:
         from search.commands import predict as command  # noqa: PLC0415

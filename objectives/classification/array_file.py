@@ -13,7 +13,7 @@ from objectives.classification.recordings import Recordings, whole
 from objectives.errors import InputError
 
 
-def read_npz(path: Path, source: str) -> Recordings:
+def read_npz(path: Path, source: str, *, labelled: bool = True) -> Recordings:
     """Read `x` (samples, timesteps, features) or (samples, timesteps), `y` and, where there, `groups`.
 
     `y` and `groups` are (samples,).
@@ -24,6 +24,7 @@ def read_npz(path: Path, source: str) -> Recordings:
     Args:
         path: the file; Python objects in it are refused.
         source: how messages name it.
+        labelled: whether `y` must be there; labels are "" where it is not.
 
     Raises:
         InputError: no such arrays, or of other shapes or types, or a sequence of padding alone.
@@ -42,16 +43,13 @@ def read_npz(path: Path, source: str) -> Recordings:
     ) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source}: cannot be read as an .npz file of numbers: {reason}") from None
-    for name in ("x", "y"):
+    for name in ("x", "y") if labelled else ("x",):
         if name not in found:
             raise InputError(
                 f"{source}: has no array {name!r}: save x (samples, timesteps, features) and y"
             )
     x = _inputs(found["x"], source)  # (samples, timesteps, features)
-    y = _for_each(found["y"], "y", len(x), source)
-    labels = [
-        label_text(value, f"{source}: y, sample {row}") for row, value in enumerate(y.tolist())
-    ]
+    labels = _labels(found["y"], len(x), source) if labelled else [""] * len(x)
     features = tuple(f"feature_{number}" for number in range(1, x.shape[2] + 1))
     names = [f"sample {number}" for number in range(len(x))]
     sequences = whole([_unpadded(sample) for sample in x], labels, names, features, source)
@@ -70,6 +68,11 @@ def _inputs(x: NDArray[np.generic], source: str) -> NDArray[np.float64]:
             f"Received: {x.dtype} {x.shape}"
         )
     return x.astype(np.float64)
+
+
+def _labels(y: NDArray[np.generic], samples: int, source: str) -> list[str]:
+    values = _for_each(y, "y", samples, source).tolist()
+    return [label_text(value, f"{source}: y, sample {row}") for row, value in enumerate(values)]
 
 
 def _for_each(

@@ -11,7 +11,7 @@ from objectives.errors import InputError
 from objectives.reading import shown
 
 
-def read_ts(path: Path, source: str) -> Recordings:
+def read_ts(path: Path, source: str, *, labelled: bool = True) -> Recordings:
     """Read a .ts file: a case a line, its dimensions apart by colons, the class label last.
 
     Cases may differ in length, `?` and NaN are missing values. Dimensions are called "dimension_1" and
@@ -20,10 +20,12 @@ def read_ts(path: Path, source: str) -> Recordings:
     Args:
         path: the file.
         source: how messages name it.
+        labelled: whether every case must have a label; it is "" where one has none and need not.
 
     Raises:
-        InputError: not UTF-8 text, no data, time stamps, no class labels, unlike numbers of dimensions,
-            unlike lengths of dimensions within a case, or a value that is no number.
+        InputError: not UTF-8 text, no data, time stamps, no class labels where there must be, unlike
+            numbers of dimensions, unlike lengths of dimensions within a case, or a value that is no
+            number.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -31,19 +33,27 @@ def read_ts(path: Path, source: str) -> Recordings:
         raise InputError(f"{source}: is not a .ts text file in UTF-8") from None
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-    first = _check_header(lines, source)
+    first, has_labels = _read_header(lines, source)
+    if labelled and not has_labels:
+        raise InputError(
+            f"{source}: the cases have no class labels: give a file that was made for classification"
+        )
     cases: list[NDArray[np.float64]] = []
     labels: list[str] = []
     names: list[str] = []
     for number, text in _cases(lines, first):
-        values, label = _case(text, f"{source}: line {number}")
+        where = f"{source}: line {number}"
+        series, label = text.rsplit(":", 1) if has_labels and ":" in text else (text, "")
+        if labelled and label.strip() in ("", "?"):
+            raise InputError(f"{where}: no class label after the last colon: give every case one")
+        values = _case(series, where)
         if cases and values.shape[1] != cases[0].shape[1]:
             raise InputError(
                 f"{source}: line {number} has {values.shape[1]} dimensions where the first case has "
                 f"{cases[0].shape[1]}: give all cases the same"
             )
         cases.append(values)
-        labels.append(label)
+        labels.append(label.strip())
         names.append(f"line {number}")
     if not cases:
         raise InputError(f"{source}: has no cases after @data")
@@ -51,21 +61,19 @@ def read_ts(path: Path, source: str) -> Recordings:
     return whole(cases, labels, names, features, source)
 
 
-def _check_header(lines: list[str], source: str) -> int:
-    """Find the line after @data, and refuse what is not read."""
+def _read_header(lines: list[str], source: str) -> tuple[int, bool]:
+    """Find the line after @data and whether cases have labels, and refuse what is not read."""
+    labels = True
     for number, line in enumerate(lines):
         words = line.strip().lower().split()
         if not words or words[0].startswith("#"):
             continue
         if words[0] == "@data":
-            return number + 1
+            return number + 1, labels
         if words[:2] == ["@timestamps", "true"]:
             raise InputError(f"{source}: line {number + 1}: time stamps in .ts files are not read")
         if words[0] == "@targetlabel" or words[:2] == ["@classlabel", "false"]:
-            raise InputError(
-                f"{source}: line {number + 1}: the cases have no class labels: give a file "
-                "that was made for classification"
-            )
+            labels = False
         if not words[0].startswith("@"):
             break
     raise InputError(f"{source}: is not a .ts file: it has no line @data after its header")
@@ -78,18 +86,15 @@ def _cases(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _case(text: str, where: str) -> tuple[NDArray[np.float64], str]:
-    """The values of a case (steps, dimensions) and its label."""
-    *dimensions, label = text.split(":")
-    if not dimensions or label.strip() in ("", "?"):
-        raise InputError(f"{where}: no class label after the last colon: give every case one")
-    columns = [_numbers(dimension, where) for dimension in dimensions]
+def _case(text: str, where: str) -> NDArray[np.float64]:
+    """The values of a case (steps, dimensions)."""
+    columns = [_numbers(dimension, where) for dimension in text.split(":")]
     if len({len(column) for column in columns}) > 1:
         lengths = ", ".join(str(len(column)) for column in columns)
         raise InputError(
             f"{where}: the dimensions of a case must be equally long. Received: {lengths}"
         )
-    return np.column_stack(columns), label.strip()
+    return np.column_stack(columns)
 
 
 def _numbers(dimension: str, where: str) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What a model makes of a series: forecasts with their intervals, or classes."""
+"""What a model makes of a series: forecasts with their intervals."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle.drift import measure_drift
-from reports.bundle.errors import BundleError
 from reports.bundle.intervals import interval_ends
 from reports.bundle.series import Series
 from reports.bundle.timeline import Times
@@ -74,8 +73,6 @@ def answer(
     Raises:
         BundleError: a hole in the windows, or no such intervals.
     """
-    if interval is not None and bundle.metadata.task != "forecast":
-        raise BundleError(f"the model {bundle.metadata.name!r} does not forecast: no intervals")
     batches = [
         bundle.run(series.windows(origins[start : start + _BATCH]))
         for start in range(0, len(origins), _BATCH)

@@ -27,7 +27,7 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
         BundleError: a column is missing or holds no numbers, or timestamps are not as in training.
     """
     check_columns(frame, about, source)
-    numbers = {name: _numbers(frame[name], source) for name in about.numeric_columns}
+    numbers = {name: numbers_of(frame[name], source) for name in about.numeric_columns}
     labels = {name: _labels(frame[name]) for name in about.categories}
     return make_series(numbers, labels, _times(frame, about, source), about, source)
 
@@ -45,7 +45,8 @@ def check_columns(frame: pd.DataFrame, about: Metadata, source: str) -> None:
             )
 
 
-def _numbers(column: "pd.Series[Any]", source: str) -> NDArray[np.float64]:
+def numbers_of(column: "pd.Series[Any]", source: str) -> NDArray[np.float64]:
+    """A column of numbers (rows,), NaN where a cell is missing; BundleError where it holds others."""
     if column.dtype.kind not in "biuf":
         raise BundleError(
             f"{source}: column {column.name!r}: expected numbers. Received: {column.dtype}"
@@ -87,16 +88,13 @@ def _times(frame: pd.DataFrame, about: Metadata, source: str) -> Times | None:
 
 
 def tidy(answers: Answers) -> pd.DataFrame:
-    """A row for each forecast value, or for each window that got a class.
+    """A row for each forecast value.
 
     Returns:
-        "time", or "row" counted as those of the series, then of a forecast "target", "step", "forecast",
-        "lower" and "upper" where intervals were asked for, and "quantile_0.1" and so on where the model
-        forecasts them; of a classification "label" and "probability_…" of each class, at the last row of
-        the window.
+        "time", or "row" counted as those of the series, then "target", "step", "forecast", "lower" and
+        "upper" where intervals were asked for, and "quantile_0.1" and so on where the model forecasts
+        them.
     """
-    if answers.series.about.task == "classification":
-        return _tidy_classes(answers)
     about = answers.series.about
     windows, targets = len(answers.origins), len(about.targets)
 
@@ -114,21 +112,6 @@ def tidy(answers: Answers) -> pd.DataFrame:
     for place, level in enumerate(about.quantiles):
         columns[f"quantile_{level:g}"] = answers.outputs["quantiles"][..., place].ravel()
     return pd.DataFrame(columns)
-
-
-def _tidy_classes(answers: Answers) -> pd.DataFrame:
-    labels = answers.series.about.labels
-    probabilities = answers.outputs["probabilities"]  # (windows, classes)
-    return pd.DataFrame(
-        {
-            **_moments(answers, answers.origins - 1),
-            "label": np.array(labels)[probabilities.argmax(axis=1)],
-            **{
-                f"probability_{label}": probabilities[:, place]
-                for place, label in enumerate(labels)
-            },
-        }
-    )
 
 
 def _moments(answers: Answers, rows: NDArray[np.int64]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle.checksums import verify
+from reports.bundle.classifying import classify
 from reports.bundle.contained_files import contained_files
 from reports.bundle.errors import BundleError
 from reports.bundle.forecasting import answer
@@ -61,23 +62,28 @@ class Bundle:
     def predict(
         self, frame: "pd.DataFrame", *, interval: float | None = None, rolling: bool = False
     ) -> "pd.DataFrame":
-        """Forecast what follows the last rows of a table, or classify them.
+        """Forecast what follows the last rows of a table, or classify the sequences in it.
 
         Warns (UserWarning) of cells that were filled and of values unlike those of the training data.
 
         Args:
             frame: rows in the order of time, with the model's columns in the data's units and, if the
                 training data had timestamps, their column or an index of them. Cells and timestamps
-                may be missing as far as the fill rule of the training data allows.
+                may be missing as far as the fill rule of the training data allows. For a classifier
+                of sequences, rows of several, told apart by the column of ids.
             interval: how often "lower" to "upper" shall hold the truth, such as 0.9.
-            rolling: answer for every window of the rows instead of the last one.
+            rolling: answer for every window of the rows instead of the last one (of a stream to be
+                classified: instead of windows as far apart as in training).
 
         Returns:
-            A row for each window, step and target, as `reports.bundle.frames.tidy` describes them.
+            A row for each window, step and target, as `reports.bundle.frames.tidy` describes them, or
+            for each sequence, as `reports.bundle.sequence_frames.class_table` does.
 
         Raises:
             BundleError: rows that do not fit the model, or no intervals of that level.
         """
+        if self.metadata.task == "classification":
+            return self._classify(frame, interval, rolling=rolling)
         from reports.bundle.frames import series_from_frame, tidy  # noqa: PLC0415  (imports pandas)
 
         series = series_from_frame(frame, self.metadata)
@@ -85,6 +91,21 @@ class Bundle:
         for line in answers.warnings:
             warnings.warn(line, stacklevel=2)
         return tidy(answers)
+
+    def _classify(
+        self, frame: "pd.DataFrame", interval: float | None, *, rolling: bool
+    ) -> "pd.DataFrame":
+        from reports.bundle.sequence_frames import (  # noqa: PLC0415  (imports pandas)
+            class_table,
+            sequences_from_frame,
+        )
+
+        if interval is not None:
+            raise BundleError(f"the model {self.metadata.name!r} does not forecast: no intervals")
+        found = classify(self, sequences_from_frame(frame, self.metadata, rolling=rolling))
+        for line in found.warnings:
+            warnings.warn(line, stacklevel=3)
+        return class_table(found)
 
 
 def load_bundle(path: str | Path, threads: int = 1) -> Bundle:

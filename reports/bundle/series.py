@@ -34,14 +34,9 @@ class Series:
         """The rows after a window, (windows,): of the last one, or of every one.
 
         Raises:
-            BundleError: there are too few rows for a window, or the model takes any length.
+            BundleError: there are too few rows for a window.
         """
         rows, timesteps = len(self.values), self.about.timesteps
-        if isinstance(self.about.input.shape[1], str):
-            raise BundleError(
-                f"the model {self.about.name!r} takes whole sequences of any length, and rows do not "
-                "tell where one begins: feed them to `load_bundle(…).run`"
-            )
         if rows < timesteps:
             raise BundleError(
                 f"{self.source}: the model looks back {timesteps} rows. Received: {rows}"
@@ -124,12 +119,12 @@ def make_series(
         values = spread
     values = np.where(np.isfinite(values), values, np.nan)
     missing = np.isnan(values).sum()
-    _fill(values, about)
+    fill_rows(values, about)
     filled = int(missing - np.isnan(values).sum())
     return Series(values, grid, filled, tuple(unknown_categories(labels, about)), about, source)
 
 
-def _fill(values: NDArray[np.float64], about: Metadata) -> None:
+def fill_rows(values: NDArray[np.float64], about: Metadata) -> None:
     """Fill missing cells (rows, columns) in place, as `objectives.dataset` does before training."""
     rule, numeric = about.preprocessing.fill, {*about.numeric_columns}
     if rule == "none":

@@ -1,4 +1,4 @@
-"""From a table of rows to forecasts, intervals, classes and warnings; and what is refused."""
+"""From a table of rows to forecasts, intervals and warnings; and what is refused."""
 
 import subprocess
 import sys
@@ -204,33 +204,12 @@ def test_quantiles_are_columns_and_intervals(load: Load) -> None:
     np.testing.assert_array_equal(found["upper"], found["quantile_0.9"])
 
 
-def test_classes_have_probabilities(load: Load) -> None:
-    bundle = load(model=model_of("probabilities", (3,)), **CLASSES)
-    frame = rows(6)
-    found = bundle.predict(frame, rolling=True)
-    flat = windows(frame, 4, 5, 6).reshape(3, -1).astype(np.float32) @ weights(3)
-    np.testing.assert_allclose(
-        found[["probability_a", "probability_b", "probability_c"]], flat, 1e-4
-    )
-    assert list(found["label"]) == ["abc"[place] for place in flat.argmax(axis=1)]
-    assert list(found["time"]) == list(frame["date"][3:])
-    with pytest.raises(BundleError, match="does not forecast"):
-        bundle.predict(frame, interval=0.9)
-
-
-def test_sequences_of_any_length_are_not_cut_from_rows(load: Load) -> None:
-    free = replace(METADATA.input, shape=("batch", "timesteps", 2))
-    with pytest.raises(BundleError, match="takes whole sequences of any length"):
-        load(input=free).predict(rows(5))
-
-
 def weights(outputs: int) -> NDArray[np.float32]:
     return np.random.default_rng(outputs).normal(size=(TIMESTEPS * 2, outputs)).astype(np.float32)
 
 
 def model_of(name: str, shape: tuple[int, ...]) -> bytes:
-    """A linear model with an output of this name and shape, and "forecast" beside it if it has any."""
-    forecasts = name == "quantiles"
+    """A linear model with an output of this name and shape, and "forecast" beside it."""
     nodes = [
         helper.make_node("Reshape", ["window", "flat"], ["flattened"]),
         helper.make_node("MatMul", ["flattened", "weights"], ["product"]),
@@ -246,12 +225,11 @@ def model_of(name: str, shape: tuple[int, ...]) -> bytes:
         numpy_helper.from_array(np.array([2]), "end"),
     ]
     window = helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", TIMESTEPS, 2])
-    shapes = {name: shape, **({"forecast": (HORIZON, 1)} if forecasts else {})}
+    shapes = {name: shape, "forecast": (HORIZON, 1)}
     outputs = [
         helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", *sizes])
         for output, sizes in shapes.items()
     ]
-    nodes = nodes if forecasts else nodes[:3]
     return as_bytes(helper.make_graph(nodes, name, [window], outputs, constants))
 
 
@@ -261,12 +239,6 @@ QUANTILES = {
         Tensor("quantiles", "float32", ("batch", HORIZON, 1, 3), "those of the data"),
     ),
     "quantiles": (0.1, 0.5, 0.9),
-}
-CLASSES = {
-    "task": "classification",
-    "outputs": (Tensor("probabilities", "float32", ("batch", 3), "1"),),
-    "labels": ("a", "b", "c"),
-    "targets": (),
 }
 
 
