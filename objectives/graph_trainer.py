@@ -54,7 +54,7 @@ class GraphTrainer(ABC):
         network: what is trained.
         features: of a row, to tell how many examples fit into memory at once.
         hyperparameters: sizes, `batch_size`, `learning_rate` and `optimizer` are read.
-        settings: clipping and averaging.
+        settings: clipping, averaging and the length of an epoch.
         seed: of the order of examples.
     """
 
@@ -73,6 +73,7 @@ class GraphTrainer(ABC):
         self._optimizer.build(network.trainable_variables)
         self._first_state = [variable.numpy() for variable in self._optimizer.variables]
         self._generator = np.random.default_rng(seed)
+        self._settings = settings
         self._decay = settings.weight_average
         self._averages = [tf.Variable(v.value) for v in network.trainable_variables]
         self.compile_seconds: float | None = None
@@ -121,13 +122,18 @@ class GraphTrainer(ABC):
         self._generator = np.random.default_rng(seed)
         self.compile_seconds = 0.0
 
+    def passes_an_epoch(self, count: int) -> int:
+        """How often an epoch passes through `count` examples."""
+        return self._settings.passes_an_epoch(count, self._batch_size)
+
     def updates_an_epoch(self, count: int) -> int:
-        """How many updates pass `count` examples once; the last may see a smaller batch."""
-        return math.ceil(count / self._batch_size)
+        """How many updates that takes; the last may see a smaller batch."""
+        return self._settings.updates_an_epoch(count, self._batch_size)
 
     def shuffled(self, examples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The next random order of the examples."""
-        return self._generator.permutation(examples)
+        """The next epoch's order of the examples: a random one for each pass, one after the other."""
+        passes = range(self.passes_an_epoch(len(examples)))
+        return np.concatenate([self._generator.permutation(examples) for _ in passes])
 
     @property
     def _variables(self) -> list[Any]:
@@ -146,7 +152,7 @@ class GraphTrainer(ABC):
         self._generator.bit_generator.state = state.generator
 
     def update(self, order: NDArray[np.int64], first: int, end: int, learning_rate: float) -> float:
-        """Make updates `first` ... `end` - 1 of one pass through `order`.
+        """Make updates `first` ... `end` - 1 of those that pass through `order`.
 
         Returns:
             The mean training loss of these updates, without penalties.

@@ -171,14 +171,11 @@ def mean_path(attributes: Any) -> LearningRatePath:
     return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
 
 
-def replayed_path(
-    path: LearningRatePath, final: FinalSettings, windows: int, batch_size: int
-) -> LearningRatePath:
-    """A recorded path as it is replayed on so many windows, whole passes with "same-epochs"."""
+def replayed_path(path: LearningRatePath, final: FinalSettings, epoch: int) -> LearningRatePath:
+    """A recorded path as it is replayed, with so many updates an epoch for "same-epochs"."""
     if final.updates == "same-updates":
         return path
-    a_pass = math.ceil(windows / batch_size)
-    return tuple((rate, a_pass) for rate, _ in path)
+    return tuple((rate, epoch) for rate, _ in path)
 
 
 def resolved_hyperparameters(attributes: Any) -> Hyperparameters:

@@ -1,5 +1,6 @@
 """What the user may choose about data, splits and training, validated when it is made."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, Strict, model_validator
@@ -134,6 +135,15 @@ class CommonTraining(Section):
     schedule: Literal["constant", "plateau", "cosine", "exponential"] = "plateau"
     schedule_factor: Annotated[Number, Field(gt=0, lt=1)] = 0.5
     schedule_patience: Annotated[Integer, Field(ge=1)] = 2
+
+    def passes_an_epoch(self, examples: int, batch_size: int) -> int:
+        """How often an epoch passes through so many examples."""
+        del examples, batch_size
+        return 1
+
+    def updates_an_epoch(self, examples: int, batch_size: int) -> int:
+        """How many updates that takes; the last may see a smaller batch."""
+        return math.ceil(self.passes_an_epoch(examples, batch_size) * examples / batch_size)
 
 
 class TrainingSettings(CommonTraining):

@@ -137,19 +137,19 @@ def replay(trainer: GraphTrainer, examples: NDArray[np.int64], path: LearningRat
     Returns:
         How many times the examples were passed, a fraction for the last pass.
     """
-    pass_length = trainer.updates_an_epoch(len(examples))
-    order, position, passes = trainer.shuffled(examples), 0, 0
+    epoch_length = trainer.updates_an_epoch(len(examples))
+    order, position, epochs = trainer.shuffled(examples), 0, 0
     for learning_rate, updates in path:
         left = updates
         while left:
-            if position == pass_length:
-                order, position, passes = trainer.shuffled(examples), 0, passes + 1
-            end = min(pass_length, position + left)
+            if position == epoch_length:
+                order, position, epochs = trainer.shuffled(examples), 0, epochs + 1
+            end = min(epoch_length, position + left)
             trainer.update(order, position, end, learning_rate)
             left -= end - position
             position = end
     trainer.adopt_average()
-    return passes + position / pass_length
+    return (epochs + position / epoch_length) * trainer.passes_an_epoch(len(examples))
 
 
 class Schedule:

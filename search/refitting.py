@@ -94,6 +94,7 @@ def refit_winner(
     hyperparameters = any_hyperparameters(winner.attributes)
     known = task.split.train_and_validation()
     examples = len(known.origins if isinstance(known, Part) else known)
+    epoch = study.training.updates_an_epoch(examples, hyperparameters.batch_size)
     of_winner = mean_path if isinstance(task, SequenceTask) else recorded_path
     path = of_winner(winner.attributes)
     found = kept()
@@ -108,7 +109,7 @@ def refit_winner(
         task=task,
         hyperparameters=hyperparameters,
         seed=winner.attributes["seed"],
-        path=replayed_path(path, study.final, examples, hyperparameters.batch_size),
+        path=replayed_path(path, study.final, epoch),
         weights=found.weights,
         directory=study.directory.resolve(),
         members=study.final.members,

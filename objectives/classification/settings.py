@@ -1,5 +1,6 @@
 """What the user may choose about labelled sequences, their splits and training on them."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -102,19 +103,30 @@ class SequenceTraining(CommonTraining):
     take a few values only, so that they can neither tell trials apart nor show when to stop.
     `class_weights` "balanced" weighs each class by the inverse of its share in training;
     `label_smoothing` is the share of a label that is spread over all classes.
+    An epoch passes through the training sequences as often as it takes to make `least_updates`: a few
+    dozen sequences are a few updates, after which there is nothing new to judge.
     """
 
     metric: SequenceMetric = "log_loss"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    least_updates: Annotated[Integer, Field(ge=1)] = 16
+
+    def passes_an_epoch(self, examples: int, batch_size: int) -> int:
+        """How often an epoch passes through so many sequences."""
+        return math.ceil(self.least_updates * batch_size / examples)
 
 
 class SequenceFinal(FinalSettings):
     """How the winner is trained on train+validation, and what its probabilities become.
+
+    By default five members share the work: their mean is worth more than any one of them where data are
+    few (Lakshminarayanan et al. 2017).
 
     `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
     log loss of the winner's validation predictions smallest (Guo et al. 2017): no prediction of a class
     changes, only how sure it is.
     """
 
+    members: Annotated[Integer, Field(ge=1)] = 5
     calibration: Literal["none", "temperature"] = "none"

@@ -27,7 +27,7 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     learning_rate: Annotated[Real, bounded(0, 1, open_low=True)] = RealRange(
         low=1e-3, high=1e-2, log=True
     )
-    bidirectional: Flag = (False, True)
+    bidirectional: Flag = True
     skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = ("none", "linear")
     noise: Annotated[Real, bounded(0)] = (0.0, 0.1, 0.3)
     scaling: ScalingKind | Annotated[tuple[ScalingKind, ...], *SOME_CHOICES] = "standard"

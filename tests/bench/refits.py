@@ -62,6 +62,7 @@ def errors(task: ForecastTask, seed: int, folder: Path) -> dict[str, float]:
     epochs = outcome.epochs[: outcome.best_epoch]
     path = tuple((epoch.learning_rate, epoch.updates) for epoch in epochs)
     windows = len(task.split.train_and_validation().origins)
+    updates = task.training.updates_an_epoch(windows, MIDDLING.batch_size)
     found = {}
     for name, final in RULES.items():
         directory = folder / f"{seed} {name}"
@@ -70,7 +71,7 @@ def errors(task: ForecastTask, seed: int, folder: Path) -> dict[str, float]:
             task,
             MIDDLING,
             seed,
-            replayed_path(path, final, windows, MIDDLING.batch_size),
+            replayed_path(path, final, updates),
             outcome.weights,
             directory,
             final.members,

@@ -80,9 +80,9 @@ def test_the_first_member_is_the_refit_of_one(make_task, hyperparameters, tmp_pa
 
 def test_a_path_is_replayed_update_by_update_or_pass_by_pass():
     path = ((0.1, 7), (0.05, 7))
-    assert replayed_path(path, FinalSettings(), 1000, 64) == path
+    assert replayed_path(path, FinalSettings(), 16) == path
     whole = FinalSettings(updates="same-epochs")
-    assert replayed_path(path, whole, 1000, 64) == ((0.1, 16), (0.05, 16))
+    assert replayed_path(path, whole, 16) == ((0.1, 16), (0.05, 16))
 
 
 # -------------------------------------------------------------------------------------- quantiles

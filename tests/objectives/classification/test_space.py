@@ -16,13 +16,12 @@ POINT = {
     "dropout": 0.1,
     "batch_size": 16,
     "learning_rate": 1e-3,
-    "bidirectional": True,
     "skip": "linear",
     "noise": 0.3,
 }
 
 
-def test_direction_skip_path_and_noise_vary_too_by_default():
+def test_skip_path_and_noise_vary_too_by_default():
     assert set(SequenceSpace().for_longest(24).distributions()) == set(POINT)
 
 
@@ -66,6 +65,7 @@ def test_drawing_gives_the_hyperparameters_of_a_trial():
         recurrent_dropout=0.0,
         l2=0.0,
         optimizer="adamw",
+        bidirectional=True,
         scaling="standard",
         **others,
     )

@@ -7,6 +7,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from objectives import graph_trainer
 from objectives.classification.learner import SequenceLearner
 from objectives.messages import DivergedError
+from objectives.training import replay
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -75,3 +76,18 @@ def test_a_log_loss_that_is_not_finite_is_told_as_divergence(make_trainer):
     trainer.network.set_weights([np.nan * weight for weight in trainer.network.get_weights()])
     with pytest.raises(DivergedError, match="log loss became nan"):
         trainer.validate(examples.validation)
+
+
+def test_an_epoch_of_few_sequences_passes_through_them_until_it_has_made_its_updates(make_trainer):
+    _, examples, trainer = make_trainer({"batch_size": 8}, least_updates=11)
+    order = trainer.shuffled(examples.training)  # 35 sequences, 5 updates a pass
+    assert (trainer.passes_an_epoch(35), len(order), trainer.updates_an_epoch(35)) == (3, 105, 14)
+    for one in np.split(order, 3):
+        np.testing.assert_array_equal(np.sort(one), examples.training)
+    assert trainer.passes_an_epoch(88) == 1
+    assert trainer.updates_an_epoch(89) == 12
+
+
+def test_a_replay_counts_passes_not_epochs(make_trainer):
+    _, examples, trainer = make_trainer({"batch_size": 8}, least_updates=11)
+    assert replay(trainer, examples.training, ((STILL, 14), (STILL, 7))) == pytest.approx(4.5)

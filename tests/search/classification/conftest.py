@@ -34,11 +34,13 @@ folds = 2
 seeds = 0
 
 [final]
+members = 1
 calibration = "temperature"
 
 [training]
 epochs = 25
 patience = 8
+least_updates = 1
 """
 
 
