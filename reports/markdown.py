@@ -213,7 +213,7 @@ def _facts(report: SearchReport) -> str:
 
 
 def _audit(report: SearchReport) -> str:
-    if not isinstance(report, StudyReport) or not report.audit:
+    if not isinstance(report, StudyReport | ClassificationReport) or not report.audit:
         return ""
     lines = [f"- {line}" for line in audit_lines(report.audit)]
     return "\n".join(["## The leakage audit", "", audit_in_words(report.audit), "", *lines])

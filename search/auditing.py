@@ -6,10 +6,10 @@ forecasts once more, from rows of which all later ones have been shuffled.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +21,28 @@ from objectives.objective import resolved_hyperparameters
 from objectives.scaled_rows import scaled_file
 from objectives.scaling import fit_scaling
 from objectives.split import Part, target_hash
-from objectives.trial_process import TrialFailedError
 from objectives.windows import target_windows
 from reports.contents import Check
-from reports.wording import counted, looks_in_words, number
+from reports.wording import counted, number
+from search.checklist import (
+    SAME,
+    Claimed,
+    Finding,
+    carry_out,
+    in_ledger,
+    one_winner,
+    same_data,
+    same_targets,
+)
 from search.preparation import Preparation, rows_file
-from search.refitting import MODEL, TRAIN_ONLY_MODEL, file_hash, forecast_with
-from search.reporting import ledger_of
+from search.refitting import MODEL, TRAIN_ONLY_MODEL, forecast_with
 from search.saved_scaling import saved_scaling
 from search.stored_forecasts import StoredForecasts
-from storage.ledger import openings_of
 from storage.records import StudyRecord
 
-_SAME = 1e-9  # of a column's scale: sums may be rounded otherwise
 _UNCHANGED = 1e-5  # of a target's deviation: models compute in float32
 _ROUNDING = 1e-6  # of a forecast, some of float32's last digits
 _NEAR = 1000  # windows to either side of a moment, so that a long test set is not forecast twice
-_UNUSABLE = (OSError, ValueError, KeyError, IndexError, BadZipFile, TrialFailedError)
-
-Finding = tuple[bool, str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Subject:
         return self.preparation.dataset.values
 
     @property
+    def claimed(self) -> Claimed:
+        """What it has stored of itself."""
+        stored = self.stored
+        tested = (stored.trial, stored.seed, stored.model)
+        return Claimed(self.record, self.runs, self.directory, *tested)
+
+    @property
     def winner(self) -> Hyperparameters:
         """The winner's hyperparameters."""
         return resolved_hyperparameters(self.record.trials[self.stored.trial].attributes)
@@ -68,17 +78,8 @@ class Subject:
 
 def audit(subject: Subject) -> tuple[Check, ...]:
     """Make every check; one that cannot be made has failed, and its evidence says why."""
-    return tuple(
-        Check(claim, *_find(subject, check))
-        for claim, check in _checks(subject.preparation).items()
-    )
-
-
-def _find(subject: Subject, check: Callable[[Subject], Finding]) -> Finding:
-    try:
-        return check(subject)
-    except _UNUSABLE as error:
-        return False, f"cannot be checked: {type(error).__name__}: {error}"
+    checks = _checks(subject.preparation)
+    return carry_out({claim: partial(check, subject) for claim, check in checks.items()})
 
 
 def _checks(preparation: Preparation) -> Mapping[str, Callable[[Subject], Finding]]:
@@ -105,13 +106,9 @@ def _checks(preparation: Preparation) -> Mapping[str, Callable[[Subject], Findin
 
 
 def _data(subject: Subject) -> Finding:
-    searched = subject.record.attributes["identity"]["data_fingerprint"]
     dataset = subject.preparation.dataset
     rows, columns = dataset.values.shape
-    return dataset.fingerprint == searched, (
-        f"{rows} rows of {columns} columns with SHA-256 {dataset.fingerprint[:12]}, the study's "
-        f"{searched[:12]}"
-    )
+    return same_data(subject.claimed, f"{rows} rows of {columns} columns", dataset.fingerprint)
 
 
 def _parts(subject: Subject) -> Finding:
@@ -150,15 +147,7 @@ def _first_rows(subject: Subject) -> Finding:
 
 
 def _targets(subject: Subject) -> Finding:
-    confirming = () if subject.runs is None else subject.runs.trials
-    trials = (*subject.record.trials, *confirming)
-    hashes = [t.attributes["target_hash"] for t in trials if "target_hash" in t.attributes]
-    expected = subject.preparation.target_hash
-    others = sum(found != expected for found in hashes)
-    return bool(hashes) and not others, (
-        f"{counted(len(hashes), 'trial')}, {others} of them with other hashes than the validation "
-        f"targets' {expected[:12]}"
-    )
+    return same_targets(subject.claimed, subject.preparation.target_hash)
 
 
 def _scaled_rows(subject: Subject) -> Finding:
@@ -183,7 +172,7 @@ def _scaling(subject: Subject, model: str, part: Part) -> Finding:
     saved, kind = saved_scaling(subject.directory / model), subject.winner.scaling
     distance = saved.distance(fit_scaling(kind, subject.values[part.first : part.end]))
     from_all = saved.distance(fit_scaling(kind, subject.values))
-    return distance <= _SAME, (
+    return distance <= SAME, (
         f"constants in {model} differ from those of rows {part.first} to {part.end - 1} ({kind}) by "
         f"{number(distance, 2)} deviations at most, from those of all rows by {number(from_all, 2)}"
     )
@@ -193,8 +182,8 @@ def _yardstick(subject: Subject) -> Finding:
     train, measure = subject.preparation.split.train, subject.stored.measure
     targets = subject.values[train.first : train.end, : len(subject.stored.targets)]
     fresh = yardstick(targets, subject.preparation.season)
-    passed = np.allclose(fresh.deviation, measure.deviation, rtol=_SAME, atol=0) and np.allclose(
-        fresh.seasonal_error, measure.seasonal_error, rtol=_SAME, atol=0
+    passed = np.allclose(fresh.deviation, measure.deviation, rtol=SAME, atol=0) and np.allclose(
+        fresh.seasonal_error, measure.seasonal_error, rtol=SAME, atol=0
     )
     deviations = ", ".join(f"{value:.6g}" for value in fresh.deviation)
     return passed, f"rows {train.first} to {train.end - 1} have a deviation of {deviations}"
@@ -222,20 +211,12 @@ def _naive(subject: Subject) -> Finding:
 
 
 def _ledger(subject: Subject) -> Finding:
-    stored, split = subject.stored, subject.preparation.split
-    expected, model = target_hash(split.test, split.horizon), file_hash(subject.directory / MODEL)
-    openings = openings_of(subject.record.attributes)
-    mine = [each for each in openings if (each.trial, each.model) == (stored.trial, model)]
-    same = all(each.targets == expected for each in openings)
-    return bool(mine) and same and model == stored.model, (
-        f"{MODEL} has SHA-256 {model[:12]}, which {counted(len(mine), 'opening')} of "
-        f"{len(openings)} names; test targets have hash {expected[:12]}"
-    )
+    split = subject.preparation.split
+    return in_ledger(subject.claimed, target_hash(split.test, split.horizon))
 
 
 def _looks(subject: Subject) -> Finding:
-    ledger = ledger_of(subject.record, (subject.stored.trial, subject.stored.seed))
-    return not ledger.other_winners, looks_in_words(ledger)
+    return one_winner(subject.claimed)
 
 
 def _future(subject: Subject) -> Finding:

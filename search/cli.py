@@ -40,6 +40,12 @@ DataOption = Annotated[
     Path | None,
     typer.Option(help="Where the study's data are now; else where they were.", show_default=False),
 ]
+TestDataOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the official test set is now, if it is a file of its own.", show_default=False
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
@@ -166,6 +172,7 @@ def worker(
         Path | None,
         typer.Option(help="This machine's copy of the data [the path the study was begun with]."),
     ] = None,
+    test_data: TestDataOption = None,
     workers: Annotated[
         int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
     ] = None,
@@ -189,7 +196,8 @@ def worker(
         from search.commands.opening import results_folder  # noqa: PLC0415
         from search.joining import Place  # noqa: PLC0415
 
-        place = Place(data, results_folder(out), artifacts, workers, threads, share_gpu, wait)
+        own = (artifacts, workers, threads, share_gpu, wait)
+        place = Place(data, results_folder(out), test_data, *own)
         return command.execute(name, storage, place, quiet=quiet)
 
     _exit_with(carry_out)
@@ -496,6 +504,7 @@ def serve(
 def audit(
     name: NameArgument,
     data: DataOption = None,
+    test_data: TestDataOption = None,
     storage: StorageOption = None,
     out: OutOption = None,
     json: JsonOption = False,
@@ -504,8 +513,11 @@ def audit(
 
     def carry_out() -> int:
         from search.commands import audit as command  # noqa: PLC0415
+        from search.commands.opening import results_folder  # noqa: PLC0415
+        from search.joining import Place  # noqa: PLC0415
 
-        return command.execute(name, data, storage, out, as_json=json)
+        place = Place(data, results_folder(out), test_data)
+        return command.execute(name, place, storage, as_json=json)
 
     _exit_with(carry_out)
 
@@ -522,6 +534,7 @@ def reproduce(
         typer.Option(help="Of its runs with fresh seeds the first, second …", min=1),
     ] = None,
     data: DataOption = None,
+    test_data: TestDataOption = None,
     storage: StorageOption = None,
     out: OutOption = None,
     json: JsonOption = False,
@@ -530,9 +543,11 @@ def reproduce(
 
     def carry_out() -> int:
         from search.commands import reproduce as command  # noqa: PLC0415
+        from search.commands.opening import results_folder  # noqa: PLC0415
+        from search.joining import Place  # noqa: PLC0415
 
-        sought = command.Sought(name, trial, run)
-        return command.execute(sought, data, storage, out, as_json=json)
+        place = Place(data, results_folder(out), test_data)
+        return command.execute(command.Sought(name, trial, run), place, storage, as_json=json)
 
     _exit_with(carry_out)
 

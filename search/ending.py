@@ -11,6 +11,8 @@ from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from search.auditing import Subject, audit
 from search.bundle_draft import draft_metadata, write_draft
+from search.classification.audit_subject import ClassSubject
+from search.classification.auditing import audit_classifier
 from search.classification.bundle_draft import draft_classifier, keep_training_sequences
 from search.classification.finishing import (
     judge_classifier,
@@ -64,7 +66,9 @@ def end_study(
         classified = report_classification(
             study, preparation, record, refitted, probabilities, ending.started
         )
-        return classified, exported
+        class_runs = read_runs(storage, record.name)
+        subject = ClassSubject(study, preparation, record, class_runs, probabilities)
+        return replace(classified, audit=audit_classifier(subject)), exported
     if (
         isinstance(study, Study)
         and isinstance(preparation, Preparation)

@@ -33,7 +33,8 @@ class Place:
     """What one machine contributes to a study.
 
     Attributes:
-        data: its copy of the data file; None for the path that the study was begun with.
+        data, test_data: its copies of the data file and of the official test set's, where that is one of
+            its own; None for the paths that the study was begun with.
         directory: its folder for results.
         artifacts: as in the study file; None for where the study was begun, if that is reached here.
         workers, threads, share_gpu: as in the study file.
@@ -42,6 +43,7 @@ class Place:
 
     data: Path | None
     directory: Path
+    test_data: Path | None = None
     artifacts: str | None = None
     workers: int | None = None
     threads: int | None = None
@@ -77,8 +79,9 @@ def study_to_join(name: str, storage_url: str, place: Place) -> AnyStudy:
             f"study {name!r} was begun with a table in memory; name its file with --data"
         )
     sections["data"]["path"] = path
-    if "test_path" in attributes:
-        sections["data"]["test_path"] = attributes["test_path"]
+    test_path = str(place.test_data) if place.test_data else attributes.get("test_path")
+    if test_path is not None:
+        sections["data"]["test_path"] = test_path
     sections["study"] |= attributes[SETTINGS] | {
         "name": name,
         "storage": storage_url,

@@ -17,7 +17,7 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
-from objectives.classification.messages import SequenceTask
+from objectives.classification.messages import ProbabilitiesRequest, SequenceTask, TextTask
 from objectives.messages import (
     Compute,
     Epoch,
@@ -128,6 +128,22 @@ def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> Foreca
     """Forecast with a saved model in a process of its own; see `ForecastRequest`."""
     outcome: ForecastOutcome = in_worker(ForecastRequest(model.resolve(), rows, origins), Compute())
     return outcome
+
+
+def classify_with(
+    model: Path, task: SequenceTask, numbers: NDArray[np.int64], *, calibrated: bool = True
+) -> NDArray[np.float64]:
+    """Probabilities (some, classes) of some sequences by a saved model in a process of its own."""
+    request = ProbabilitiesRequest(
+        model.resolve(),
+        task.rows,
+        task.ends[numbers],
+        task.lengths[numbers],
+        task.words if isinstance(task, TextTask) else (),
+        calibrated,
+    )
+    found: NDArray[np.float64] = in_worker(request, Compute()).probabilities
+    return found
 
 
 def load_refit(directory: Path) -> Refitted | None:

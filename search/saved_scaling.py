@@ -1,6 +1,7 @@
-"""The constants of scaling inside a saved Keras model, read from its file without loading it."""
+"""What is fitted inside a saved Keras model, read from its file without loading it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,25 +15,22 @@ from objectives.scaling import Scaling
 
 @dataclass(frozen=True, eq=False)
 class SavedScaling:
-    """What a model takes off its inputs and divides them by, (columns,), and undoes, (targets,)."""
+    """What a model that forecasts does to its inputs, and undoes for its targets."""
 
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    restored_center: NDArray[np.float64]
-    restored_scale: NDArray[np.float64]
+    inputs: Scaling
+    restored: Scaling
 
     def distance(self, other: Scaling) -> float:
         """How far it is from another scaling, in the other's units, where they differ most."""
-        targets, center, scale = len(self.restored_center), other.center, other.scale
-        return max(
-            float(np.max(np.abs(found - wanted) / unit))
-            for found, wanted, unit in (
-                (self.center, center, scale),
-                (self.scale, scale, scale),
-                (self.restored_center, center[:targets], scale[:targets]),
-                (self.restored_scale, scale[:targets], scale[:targets]),
-            )
-        )
+        targets = len(self.restored.center)
+        of_targets = Scaling(other.center[:targets], other.scale[:targets])
+        return max(distance(self.inputs, other), distance(self.restored, of_targets))
+
+
+def distance(found: Scaling, other: Scaling) -> float:
+    """How far a scaling is from another one, in the other's units, where they differ most."""
+    pairs = ((found.center, other.center), (found.scale, other.scale))
+    return max(float(np.max(np.abs(mine - its) / other.scale)) for mine, its in pairs)
 
 
 def saved_scaling(model: Path) -> SavedScaling:
@@ -41,16 +39,49 @@ def saved_scaling(model: Path) -> SavedScaling:
     Raises:
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
     """
+    layers = _layers(model)
+    restore = layers["restored"] if "restored" in layers else layers["forecast"]
+    restored = Scaling(_numbers(restore["offset"]), _numbers(restore["scale"]))
+    return SavedScaling(_of_inputs(layers), restored)
+
+
+def saved_input_scaling(model: Path) -> Scaling:
+    """Read what any deployable model takes off its inputs and divides them by.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
+    """
+    return _of_inputs(_layers(model))
+
+
+def saved_temperature(model: Path) -> float:
+    """Read what a calibrated classifier divides its logits by.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
+    """
+    return float(1.0 / _layers(model)["temperature_1"]["scale"])
+
+
+def saved_vocabulary(model: Path) -> tuple[str, ...]:
+    """Read the words that a classifier of texts knows, in the order of their ids.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
+    """
+    return tuple(_layers(model)["words"]["vocabulary"])
+
+
+def _layers(model: Path) -> dict[str, Mapping[str, Any]]:
+    """The configuration of each layer by its name."""
     with ZipFile(model) as archive:
         config = json.loads(archive.read("config.json"))
-    layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
-    restore = layers["restored"] if "restored" in layers else layers["forecast"]
-    return SavedScaling(
-        center=-_numbers(layers["centre"]["offset"]),
-        scale=1.0 / _numbers(layers["scale"]["scale"]),
-        restored_center=_numbers(restore["offset"]),
-        restored_scale=_numbers(restore["scale"]),
-    )
+    return {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
+
+
+def _of_inputs(layers: Mapping[str, Mapping[str, Any]]) -> Scaling:
+    center, scale = layers["centre"]["offset"], layers["scale"]["scale"]
+    return Scaling(-_numbers(center), 1.0 / _numbers(scale))
 
 
 def _numbers(values: Any) -> NDArray[np.float64]:

@@ -312,17 +312,6 @@ def study_class(task: object, source: str) -> type[AnyStudy]:
     return kinds[task]
 
 
-def forecasts_only(study: AnyStudy, command: str) -> Study:
-    """A study of forecasts, for a command that knows no others.
-
-    Raises:
-        InputError: it is one of classification.
-    """
-    if isinstance(study, Study):
-        return study
-    raise InputError(_CLASSIFIES.format(name=study.study.name, command=command))
-
-
 def check_forecasts(name: str, identity: Mapping[str, Any], command: str) -> None:
     """Raise InputError if a stored study, of this identity, is one of classification."""
     if is_classification(identity):

@@ -34,9 +34,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dict(get_param_importances(study))
+            shares = get_param_importances(study)
     except (ValueError, RuntimeError, ZeroDivisionError):
         return {}
+    return dict(shares) if any(shares.values()) else {}
 
 
 def study_figures(study: optuna.Study, shares: Mapping[str, float]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from reports.audit import audit_in_words
 from reports.classification.contents import (
     Calibration,
     ClassificationReport,
@@ -34,6 +35,7 @@ def class_numbers(report: ClassificationReport) -> dict[str, Any]:
         "calibration": report.calibration and _calibration(report.calibration),
         "refit": asdict(report.refit),
         "audit": [asdict(check) for check in report.audit],
+        "audit_in_words": audit_in_words(report.audit) if report.audit else "",
     }
 
 

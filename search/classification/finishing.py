@@ -1,7 +1,6 @@
 """After a search for a classifier: the winner tested once, and reported beside the baselines."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,11 @@ import optuna
 from numpy.typing import NDArray
 
 from objectives.classification.baselines import baselines
-from objectives.classification.messages import PADDING, ProbabilitiesRequest, SequenceTask, TextTask
+from objectives.classification.messages import PADDING, SequenceTask
 from objectives.classification.metrics import Prediction
 from objectives.classification.sequences import Sequences
 from objectives.classification.split import part_hash
 from objectives.classification.uncertainty import clusters_in_time
-from objectives.messages import Compute
 from objectives.objective import any_hyperparameters
 from reports.classification.contents import ClassificationReport
 from reports.files import write_text_atomically
@@ -34,7 +32,7 @@ from search.common_ending import (
     model_facts,
     search_facts,
 )
-from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, in_worker
+from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, classify_with
 from search.study import ClassificationStudy
 from storage.records import StudyRecord, TrialRecord
 
@@ -61,17 +59,17 @@ def judge_classifier(
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validation = load_validation(study.directory)
     enter_opening(found, study, refitted, command, part_hash(split.test))
-    test = _probabilities(model, task, split.test)
+    test = classify_with(model, task, split.test)
     uncalibrated = None
     if refitted.temperature is not None:
-        uncalibrated = _probabilities(model, task, split.test, calibrated=False)
+        uncalibrated = classify_with(model, task, split.test, calibrated=False)
     stored = StoredProbabilities(
         *tested,
         classes=sequences.classes,
         validation=validation,
         truth=sequences.labels[split.test],
         test=test,
-        train_only=_probabilities(train_only, task, split.test),
+        train_only=classify_with(train_only, task, split.test),
         clusters=_clusters(study, preparation, {"model": test, **found_baselines}),
         baselines=found_baselines,
         temperature=refitted.temperature,
@@ -79,21 +77,6 @@ def judge_classifier(
     )
     save_probabilities(study.directory, stored)
     return stored
-
-
-def _probabilities(
-    model: Path, task: SequenceTask, numbers: NDArray[np.int64], *, calibrated: bool = True
-) -> NDArray[np.float64]:
-    request = ProbabilitiesRequest(
-        model.resolve(),
-        task.rows,
-        task.ends[numbers],
-        task.lengths[numbers],
-        task.words if isinstance(task, TextTask) else (),
-        calibrated,
-    )
-    found: NDArray[np.float64] = in_worker(request, Compute()).probabilities
-    return found
 
 
 def _clusters(

@@ -1,6 +1,7 @@
 """From a study file to what every trial of classification shares, checked before anything is trained."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -61,8 +62,17 @@ def settled_study(
 def share_sequences(preparation: SequencePreparation, study: ClassificationStudy) -> SequenceTask:
     """Write the rows where every trial can map them into its memory."""
     sequences = preparation.sequences
+    rows = write_rows(sequences.values, sequences.fingerprint, study)
+    return task_with_rows(preparation, study, rows)
+
+
+def task_with_rows(
+    preparation: SequencePreparation, study: ClassificationStudy, rows: Path
+) -> SequenceTask:
+    """The task of a study whose rows lie in a .npy file."""
+    sequences = preparation.sequences
     task = SequenceTask(
-        rows=write_rows(sequences.values, sequences.fingerprint, study),
+        rows=rows,
         ends=sequences.ends,
         lengths=sequences.lengths,
         labels=sequences.labels,

@@ -65,6 +65,7 @@ def classification_report(
         facts=about.facts,
         uncertainty=judge_classes(stored, record.attributes["identity"]["study"]["seed"]),
         calibration=_calibration(stored),
+        audit=about.audit,
     )
 
 

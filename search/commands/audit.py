@@ -2,39 +2,34 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 
 from objectives.errors import InputError
 from reports.audit import audit_in_words
+from reports.contents import Check
 from search.auditing import Subject, audit
-from search.commands.opening import existing_url, results_folder
+from search.classification.audit_subject import ClassSubject
+from search.classification.auditing import audit_classifier
+from search.classification.preparation import prepare_sequences, settled_study
+from search.classification.stored import load_probabilities
+from search.commands.opening import existing_url
 from search.confirmed import read_runs
 from search.joining import Place, study_to_join
 from search.preparation import prepare
 from search.stored_forecasts import load_forecasts
-from search.study import forecasts_only
+from search.study import AnyStudy, ClassificationStudy
 from storage.database import open_storage
-from storage.records import read_study
+from storage.records import StudyRecord, read_study
 
 
-def execute(
-    name: str, data: Path | None, storage: str | None, out: Path | None, *, as_json: bool
-) -> int:
-    """Print every check with its evidence; 1 if one fails. The test set is forecast, not scored."""
-    url = existing_url(storage, out)
-    study = forecasts_only(study_to_join(name, url, Place(data, results_folder(out))), "audit")
+def execute(name: str, place: Place, storage: str | None, *, as_json: bool) -> int:
+    """Print every check with its evidence; 1 if one fails. The test set is predicted, not scored."""
+    url = existing_url(storage, place.directory)
+    study = study_to_join(name, url, place)
     database = open_storage(url)
-    record = read_study(database, name, epochs=False)
-    stored = load_forecasts(study.directory)
-    if stored is None or stored.trial >= len(record.trials):
-        raise InputError(
-            f"study {name!r} has no tested winner in {study.directory}: finish it with `lstm-search "
-            "run`, or name the folder of results with --out"
-        )
-    runs = read_runs(database, name)
-    checks = audit(Subject(prepare(study), record, runs, stored, study.directory))
+    record, runs = read_study(database, name, epochs=False), read_runs(database, name)
+    checks = _audit(study, record, runs)
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
     else:
@@ -46,3 +41,24 @@ def execute(
             console.print(f"        [dim]{check.evidence}[/]")
         console.print(audit_in_words(checks), style="bold")
     return 0 if all(check.passed for check in checks) else 1
+
+
+def _audit(study: AnyStudy, record: StudyRecord, runs: StudyRecord | None) -> tuple[Check, ...]:
+    if isinstance(study, ClassificationStudy):
+        probabilities = load_probabilities(study.directory)
+        if probabilities is None or probabilities.trial >= len(record.trials):
+            raise _untested(study)
+        sequences = prepare_sequences(study)
+        settled = settled_study(study, sequences)
+        return audit_classifier(ClassSubject(settled, sequences, record, runs, probabilities))
+    forecasts = load_forecasts(study.directory)
+    if forecasts is None or forecasts.trial >= len(record.trials):
+        raise _untested(study)
+    return audit(Subject(prepare(study), record, runs, forecasts, study.directory))
+
+
+def _untested(study: AnyStudy) -> InputError:
+    return InputError(
+        f"study {study.study.name!r} has no tested winner in {study.directory}: finish it with "
+        "`lstm-search run`, or name the folder of results with --out"
+    )

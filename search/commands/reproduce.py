@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from rich.console import Console
 
 from objectives.errors import InputError
 from reports.wording import counted, number
-from search.commands.opening import existing_url, results_folder
+from search.commands.opening import existing_url
 from search.confirmed import ended_runs
 from search.devices import plan_compute
 from search.joining import Place, study_to_join
@@ -35,12 +34,10 @@ class Sought:
         return f"{run}trial {self.trial} of study {self.study!r}"
 
 
-def execute(
-    sought: Sought, data: Path | None, storage: str | None, out: Path | None, *, as_json: bool
-) -> int:
+def execute(sought: Sought, place: Place, storage: str | None, *, as_json: bool) -> int:
     """Print how many epochs came out the same; 1 if some did not and nothing explains it."""
-    url = existing_url(storage, out)
-    study = study_to_join(sought.study, url, Place(data, results_folder(out)))
+    url = existing_url(storage, place.directory)
+    study = study_to_join(sought.study, url, place)
     database = open_storage(url)
     trial = _find(database, sought)
     check_reproducible(trial, sought.text)

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from objectives.errors import InputError
 from search.commands.reproduce import Sought, execute
+from search.joining import Place
 from storage.database import open_storage
 from storage.records import find_study
 from tests.runs import stored
@@ -36,7 +37,7 @@ def reproduce(searched: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..
 
     def call(trial: int, run: int | None = None) -> tuple[int, str]:
         data, out = searched / "wave.csv", searched / "runs"
-        code = execute(Sought("wave", trial, run), data, None, out, as_json=False)
+        code = execute(Sought("wave", trial, run), Place(data, out), None, as_json=False)
         return code, capsys.readouterr().out
 
     return call

@@ -99,18 +99,6 @@ def test_check_counts_the_classes_of_every_part(run: tuple[Path, str], command: 
     assert "validation 2" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["audit"])
-def test_commands_that_know_forecasts_alone_say_so(
-    run: tuple[Path, str], command: list[str], name: str
-) -> None:
-    arguments = [name, "order", "--out", str(run[0] / "runs")]
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 1
-    assert f"classifies sequences; `lstm-search {name}` is for forecasts" in done.stderr
-
-
 def test_a_missing_test_file_is_told_in_one_line(run: tuple[Path, str], command: list[str]) -> None:
     data = ["--data", str(run[0] / "order.parquet"), "--out", str(run[0] / "other")]
     done = subprocess.run(

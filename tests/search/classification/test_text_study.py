@@ -1,10 +1,12 @@
 """A study of texts from the command line to its report: words in their order, which no bag has."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -106,3 +108,27 @@ def test_queued_points_and_checks_know_the_embedding(folder: Path, command: list
     checked = run_command(command, "check", folder / "reviews.toml")
     assert "1300 of" in checked.stdout
     assert isinstance(load_study(folder / "reviews.toml"), TextStudy)
+
+
+def test_the_audit_sees_whose_words_a_model_knows(
+    folder: Path, report: dict[str, Any], tmp_path: Path, command: list[str]
+) -> None:
+    assert all(check["passed"] for check in report["audit"])
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    model = tmp_path / "runs" / "reviews" / "model_train_only.keras"
+    with ZipFile(model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    (words,) = (
+        layer["config"]
+        for layer in config["config"]["layers"]
+        if layer["config"]["name"] == "words"
+    )
+    words["vocabulary"].append("unseen")
+    with ZipFile(model, "w") as archive:
+        for name, content in {**members, "config.json": json.dumps(config)}.items():
+            archive.writestr(name, content)
+    done = run_command(command, "audit", "reviews", "--out", tmp_path / "runs", "--json")
+    assert done.returncode == 1, done.stderr
+    failed = [check["check"] for check in json.loads(done.stdout) if not check["passed"]]
+    assert failed == ["model_train_only.keras: a vocabulary of training rows alone"]
