@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reports.bundle import Bundle, BundleError
-from search.serving import forecasting, open_inference, tensorflow_serving
+from search.serving import classifying, forecasting, open_inference, tensorflow_serving
 from search.serving.errors import RequestError
 from search.serving.log import take_over_logging, write_line
 from search.serving.metrics import Metrics
@@ -111,6 +111,7 @@ def _endpoints(shared: _Serving) -> list[tuple[str, str, str, Endpoint]]:
     return [
         *found,
         ("POST", "/forecast", "forecast", _working(shared, forecasting.forecast)),
+        ("POST", "/classify", "classify", _working(shared, classifying.classify)),
         ("GET", "/v2", "model", about(lambda _: open_inference.about_server())),
         ("GET", "/v2/health/live", "health", about(lambda _: {"live": True})),
         ("GET", "/v2/health/ready", "health", about(lambda _: {"ready": True})),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.bundle import Bundle
+from reports.bundle import Bundle, Metadata
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_numbers, shown
+from search.serving.windows import as_numbers, as_windows, shown, taken
 
 _NUMBERS = (  # no set, since what is looked for may be a list
     *("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64"),
@@ -30,7 +30,7 @@ def about_model(bundle: Bundle) -> dict[str, Any]:
         "name": about.name,
         "versions": [str(about.version)],
         "platform": "onnxruntime_onnx",
-        "inputs": [_tensor(about.input)],
+        "inputs": [_tensor(taken(about))],
         "outputs": [_tensor(output) for output in about.outputs],
     }
 
@@ -41,7 +41,7 @@ def infer(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     Raises:
         RequestError, reports.bundle.BundleError: the request cannot be answered.
     """
-    windows = _windows(asked.get("inputs"), bundle.metadata.input)
+    windows = _windows(asked.get("inputs"), bundle.metadata)
     wanted = _wanted(asked.get("outputs"), bundle)
     found = bundle.run(windows)
     answer: dict[str, Any] = {
@@ -64,7 +64,8 @@ def infer(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return answer, len(windows)
 
 
-def _windows(inputs: Any, expected: Tensor) -> NDArray[np.float64]:
+def _windows(inputs: Any, about: Metadata) -> NDArray[np.float64]:
+    expected = about.input
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise RequestError(f"inputs: expected a list of one tensor, named {expected.name!r}")
     tensor = inputs[0]
@@ -83,7 +84,7 @@ def _windows(inputs: Any, expected: Tensor) -> NDArray[np.float64]:
             f"inputs[0].data: has {values.size} numbers, and the shape {shape} needs "
             f"{math.prod(shape)}"
         )
-    return values.reshape(shape)
+    return as_windows(values.reshape(shape), "inputs[0].data", about)
 
 
 def _shape(shape: Any) -> list[int]:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from reports.bundle import Bundle, Metadata
-from search.serving.forecasting import example_rows
+from search.serving.rows import example_rows
 
 Operation = dict[str, Any]
 
@@ -20,6 +20,8 @@ def openapi(bundle: Bundle) -> dict[str, Any]:
     paths: dict[str, dict[str, Operation]] = {}
     if about.task == "forecast":
         paths["/forecast"] = {"post": _forecast(about)}
+    else:
+        paths["/classify"] = {"post": _classify(about)}
     paths |= _open_inference(about)
     paths |= _tensorflow_serving(about)
     paths["/metrics"] = {"get": _operation("server", "Counters in Prometheus' text format")}
@@ -65,21 +67,33 @@ def _description(about: Metadata) -> str:
     if about.task == "forecast":
         does = f"Forecasts {', '.join(about.targets)} for the next {about.horizon} rows"
     else:
-        does = f"Tells the class of a sequence: {', '.join(about.labels)}"
-    return f"{does} from {about.timesteps} rows of {columns}, all in the data's units."
+        does = f"Tells the class of a sequence ({', '.join(about.labels)})"
+    most = "" if about.padding is None else "up to "
+    return f"{does} from {most}{about.timesteps} rows of {columns}, all in the data's units."
 
 
 def _forecast(about: Metadata) -> Operation:
+    level = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    asked = _object({"rows": _rows(about), "interval": level}, ["rows"])
+    return _with_example(_operation("forecast", "Forecast from rows by column name", asked), about)
+
+
+def _classify(about: Metadata) -> Operation:
+    asked = _object({"rows": _rows(about)}, ["rows"])
+    operation = _operation("classify", "Tell the class of a sequence of rows", asked)
+    return _with_example(operation, about)
+
+
+def _rows(about: Metadata) -> dict[str, Any]:
     cells: dict[str, Any] = {name: {"type": "number"} for name in about.numeric_columns}
     cells |= {name: {"type": "string"} for name in about.categories}
-    row = _object(cells, list(cells))
-    rows = {"type": "array", "items": row, "minItems": about.timesteps}
-    level = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    asked = _object({"rows": rows, "interval": level}, ["rows"])
-    operation = _operation("forecast", "Forecast from rows by column name", asked)
-    operation["requestBody"]["content"]["application/json"]["example"] = {
-        "rows": example_rows(about)
-    }
+    least = about.timesteps if about.padding is None else 1
+    return {"type": "array", "items": _object(cells, list(cells)), "minItems": least}
+
+
+def _with_example(operation: Operation, about: Metadata) -> Operation:
+    content = operation["requestBody"]["content"]["application/json"]
+    content["example"] = {"rows": example_rows(about)}
     return operation
 
 

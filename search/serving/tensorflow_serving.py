@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.bundle import Bundle
+from reports.bundle import Bundle, Metadata
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_numbers, shown
+from search.serving.windows import as_windows, shown, taken
 
 _SIGNATURE = "serving_default"
 
@@ -27,7 +27,7 @@ def about_model(bundle: Bundle) -> dict[str, Any]:
     """What `GET /v1/models/NAME/metadata` answers."""
     about = bundle.metadata
     signature = {
-        "inputs": {about.input.name: _tensor(about.input)},
+        "inputs": {about.input.name: _tensor(taken(about))},
         "outputs": {output.name: _tensor(output) for output in about.outputs},
         "method_name": "tensorflow/serving/predict",
     }
@@ -51,34 +51,36 @@ def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]
         raise RequestError(f"signature_name: expected {_SIGNATURE!r}. Received: {received}")
     if ("instances" in asked) == ("inputs" in asked):
         raise RequestError('expected either "instances" or "inputs"')
-    name = bundle.metadata.input.name
+    about = bundle.metadata
     if "instances" in asked:
-        windows = _windows_in_rows(asked["instances"], name)
+        windows = _windows_in_rows(asked["instances"], about)
         return {"predictions": _in_rows(bundle.run(windows))}, len(windows)
-    windows = _windows_in_columns(asked["inputs"], name)
+    windows = _windows_in_columns(asked["inputs"], about)
     found = bundle.run(windows)
     return {"outputs": found if len(found) > 1 else next(iter(found.values()))}, len(windows)
 
 
-def _windows_in_rows(instances: Any, name: str) -> NDArray[np.float64]:
+def _windows_in_rows(instances: Any, about: Metadata) -> NDArray[np.float64]:
     if not isinstance(instances, list):
         raise RequestError(f"instances: expected a list of windows. Received: {shown(instances)}")
     if not any(isinstance(instance, dict) for instance in instances):
-        return as_numbers(instances, "instances")
+        return as_windows(instances, "instances", about)
+    name = about.input.name
     for place, instance in enumerate(instances):
         if not isinstance(instance, dict) or list(instance) != [name]:
             raise RequestError(
                 f'instances[{place}]: expected {{"{name}": window}}. Received: {shown(instance)}'
             )
-    return as_numbers([instance[name] for instance in instances], f"instances[].{name}")
+    return as_windows([instance[name] for instance in instances], "instances", about)
 
 
-def _windows_in_columns(inputs: Any, name: str) -> NDArray[np.float64]:
+def _windows_in_columns(inputs: Any, about: Metadata) -> NDArray[np.float64]:
     if not isinstance(inputs, dict):
-        return as_numbers(inputs, "inputs")
+        return as_windows(inputs, "inputs", about)
+    name = about.input.name
     if list(inputs) != [name]:
         raise RequestError(f"inputs: expected the key {name!r}. Received: {shown(inputs)}")
-    return as_numbers(inputs[name], f"inputs.{name}")
+    return as_windows(inputs[name], f"inputs.{name}", about)
 
 
 def _in_rows(found: dict[str, NDArray[np.float32]]) -> Any:

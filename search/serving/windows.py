@@ -1,14 +1,19 @@
 """From the JSON of a request to windows that the model may be fed."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from reports.bundle import Metadata
+from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
 
+_MOST_NUMBERS = 2**23  # after padding; a body within its limit has about as many without
 _SHOWN = 80  # characters of what was received that a message repeats
 
 
@@ -42,6 +47,45 @@ def as_numbers(data: Any, where: str) -> NDArray[np.float64]:
     if found.dtype.kind not in "fiu":
         raise RequestError(_what_is_no_number(data, where))
     return found.astype(np.float64, copy=False)
+
+
+def taken(about: Metadata) -> Tensor:
+    """The input as requests may have it: with fewer time steps too where the model knows padding."""
+    if about.padding is None:
+        return about.input
+    batch, _, columns = about.input.shape
+    return replace(about.input, shape=(batch, "timesteps", columns))
+
+
+def as_windows(data: Any, where: str, about: Metadata) -> NDArray[np.float64]:
+    """Turn lists of windows into what the model takes, (batch, timesteps, columns).
+
+    Where the model knows padding each of them may have fewer time steps.
+
+    Raises:
+        RequestError: as `as_numbers`, or one has more time steps or other columns than the model takes,
+            or there are more of them than memory should be taken for.
+    """
+    if about.padding is None or not isinstance(data, list | np.ndarray):
+        return as_numbers(data, where)
+    size = (len(data), about.timesteps, len(about.columns))
+    if math.prod(size) > _MOST_NUMBERS:
+        raise RequestError(f"{where}: too many sequences at once. Received: {len(data)}")
+    windows = np.full(size, about.padding)
+    for place, each in enumerate(data):
+        sequence = _sequence(each, f"{where}[{place}]", about)
+        windows[place, about.timesteps - len(sequence) :] = sequence
+    return windows
+
+
+def _sequence(data: Any, where: str, about: Metadata) -> NDArray[np.float64]:
+    found, columns = as_numbers(data, where), len(about.columns)
+    if found.ndim != 2 or found.shape[1] != columns or not 0 < len(found) <= about.timesteps:
+        raise RequestError(
+            f"{where}: expected 1 to {about.timesteps} time steps of {columns} columns. "
+            f"Received: shape {found.shape}"
+        )
+    return found
 
 
 def shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.windows import padded_windows
 from reports.bundle import Bundle, load_bundle
+from tests.search.serving.conftest import serving
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +77,50 @@ def test_metadata_say_what_the_model_takes_and_gives(
     assert all(0 <= found.greatest_difference < 1e-4 for found in about.artefacts.values())
 
 
-def test_probabilities_equal_those_of_keras_on_a_thousand_sequences(
-    folder: Path, bundle: Bundle
-) -> None:
+@pytest.fixture(scope="module")
+def compared(folder: Path, bundle: Bundle) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A thousand sequences as the model takes them, and what Keras makes of them."""
     windows = padded(bundle, 1000)
     model = keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
-    expected = model.predict(windows, batch_size=256, verbose=0)["probabilities"]
+    return windows, model.predict(windows, batch_size=256, verbose=0)["probabilities"]
+
+
+def test_probabilities_equal_those_of_keras_on_a_thousand_sequences(
+    bundle: Bundle, compared: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> None:
+    windows, expected = compared
     found = bundle.run(windows)["probabilities"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(bundle.run(windows[:1])["probabilities"], expected[:1], atol=1e-5)
     assert found.argmax(axis=1).std() > 0
+
+
+def test_what_is_served_equals_keras(
+    command: list[str],
+    folder: Path,
+    bundle: Bundle,
+    compared: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> None:
+    windows, expected = compared
+    about = bundle.metadata
+    sequences = [window[window[:, 0] != about.padding] for window in windows]
+    assert len({len(each) for each in sequences}) > 10
+    with serving(command) as start:
+        server = start(folder / "bundle", "--no-access-log")
+        instances = [each.tolist() for each in sequences]
+        answer = server.ask("/v1/models/order:predict", {"instances": instances})[1]
+        np.testing.assert_allclose(answer["predictions"], expected, atol=1e-5)
+        tensor = {"name": "window", "shape": list(windows.shape), "datatype": "FP32"}
+        body = {"inputs": [{**tensor, "data": windows.ravel().tolist()}]}
+        (output,) = server.ask("/v2/models/order/infer", body)[1]["outputs"]
+        np.testing.assert_allclose(np.reshape(output["data"], output["shape"]), expected, atol=1e-5)
+        names = [column.name for column in about.columns]
+        for sequence, wanted in zip(sequences[:20], expected, strict=False):
+            rows = [dict(zip(names, row, strict=True)) for row in sequence.tolist()]
+            answer = server.ask("/classify", {"rows": rows})[1]
+            assert answer["label"] == about.labels[wanted.argmax()]
+            np.testing.assert_allclose(list(answer["probabilities"].values()), wanted, atol=1e-5)
 
 
 def test_the_model_card_is_one_of_a_classifier(folder: Path, bundle: Bundle) -> None:

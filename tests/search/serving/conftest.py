@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.bundles import TIMESTEPS, write_bundle
+from tests.classifiers import write_classifier
 
 PATIENCE = 60  # seconds
 
@@ -120,6 +121,14 @@ def serve(command: list[str]) -> Iterator[Serve]:
 def server(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for tests that only ask it."""
     bundle = write_bundle(tmp_path_factory.mktemp("served") / "bundle")
+    with serving(command) as start:
+        yield start(bundle)
+
+
+@pytest.fixture(scope="session")
+def classifier(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server of a classifier for tests that only ask it."""
+    bundle = write_classifier(tmp_path_factory.mktemp("classifier") / "bundle")
     with serving(command) as start:
         yield start(bundle)
 

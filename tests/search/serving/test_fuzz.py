@@ -1,25 +1,39 @@
-"""Two thousand requests that nobody would send: none gets a 5xx, and the server lives."""
+"""Two thousand requests that nobody would send, to each kind of model: none gets a 5xx, and it lives."""
 
 import http.client
 import json
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.bundles import METADATA, expected
+from tests.bundles import expected
+from tests.classifiers import expected_probabilities
 from tests.search.serving.conftest import Running, some_rows, some_windows
 
-PATHS = [
-    "/v2/models/power/infer",
-    "/v2/models/power/versions/1/infer",
-    "/v1/models/power:predict",
-    "/forecast",
-    "/v2/models/power",
-    "/v1/models/power/metadata",
-    "/metrics",
-    "/docs",
-]
+
+@dataclass(frozen=True)
+class Kind:
+    """What a model is asked: valid requests, and "inputs" with the answer to them."""
+
+    server: str
+    model: str
+    friendly: str
+    valid: tuple[Any, ...]
+    inputs: Any
+    answer: Any
+
+    @property
+    def paths(self) -> list[str]:
+        """Where requests go."""
+        v1, v2 = f"/v1/models/{self.model}", f"/v2/models/{self.model}"
+        ask = [f"{v2}/infer", f"{v2}/versions/1/infer", f"{v1}:predict", self.friendly]
+        return [*ask, v2, f"{v1}/metadata", "/metrics", "/docs"]
+
+
 KEYS = [
     "inputs",
     "instances",
@@ -32,34 +46,84 @@ KEYS = [
     "outputs",
     "id",
 ]
-VALUES = [None, True, "window", "FP32", "forecast", "2024-01-01", 0, 1, 4, -1, 2**63, 1e308, [], {}]
-WINDOWS = some_windows(2).tolist()
-VALID: list[Any] = [
-    {
-        "inputs": [{"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}],
-        "outputs": [{"name": "forecast"}],
-        "id": "a",
-    },
-    {"instances": WINDOWS, "signature_name": "serving_default"},
-    {"inputs": {"window": WINDOWS}},
-    {"rows": [{"date": f"2024-01-01T0{at}:00", **row} for at, row in enumerate(some_rows())]},
+VALUES = [
+    None,
+    True,
+    "window",
+    "FP32",
+    "forecast",
+    "probabilities",
+    "2024-01-01",
+    0,
+    1,
+    4,
+    -1,
+    2**63,
+    1e308,
+    [],
+    {},
 ]
+WINDOWS = some_windows(2).tolist()
+SEQUENCES = [WINDOWS[0], WINDOWS[1][:1]]
+KINDS = {
+    "forecast": Kind(
+        server="server",
+        model="power",
+        friendly="/forecast",
+        valid=(
+            {
+                "inputs": [
+                    {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
+                ],
+                "outputs": [{"name": "forecast"}],
+                "id": "a",
+            },
+            {"instances": WINDOWS, "signature_name": "serving_default"},
+            {"inputs": {"window": WINDOWS}},
+            {
+                "rows": [
+                    {"date": f"2024-01-01T0{at}:00", **row} for at, row in enumerate(some_rows())
+                ]
+            },
+        ),
+        inputs=WINDOWS,
+        answer=expected(WINDOWS),
+    ),
+    "classification": Kind(
+        server="classifier",
+        model="moves",
+        friendly="/classify",
+        valid=(
+            {
+                "inputs": [
+                    {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
+                ],
+                "outputs": [{"name": "probabilities"}],
+            },
+            {"instances": SEQUENCES},
+            {"instances": [{"window": each} for each in SEQUENCES]},
+            {"inputs": {"window": SEQUENCES}},
+            {"rows": [{"time": x, "x": x, "y": y} for x, y in WINDOWS[0]]},
+            {"rows": [{"x": x, "y": y} for x, y in WINDOWS[0]]},
+        ),
+        inputs=SEQUENCES,
+        answer=np.array([expected_probabilities(each) for each in SEQUENCES]),
+    ),
+}
 
 leaves = st.one_of(
     st.sampled_from(VALUES), st.integers(), st.floats(), st.text(max_size=8), st.booleans()
 )
-names = st.one_of(
-    st.sampled_from([*KEYS, *(c.name for c in METADATA.columns)]), st.text(max_size=4)
-)
+names = st.one_of(st.sampled_from([*KEYS, "load", "temp", "x", "y", "time"]), st.text(max_size=4))
 anything = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(names, inner, max_size=5)
 )
 
 
 @st.composite
-def nearly_valid(draw: st.DrawFn) -> Any:
+def nearly_valid(draw: st.DrawFn, valid: tuple[Any, ...]) -> Any:
     """A request that would be answered, with something in it exchanged or taken away."""
-    request = json.loads(json.dumps(draw(st.sampled_from(VALID))))
+    request = json.loads(json.dumps(draw(st.sampled_from(valid))))
     for _ in range(draw(st.integers(0, 3))):
         place = request
         while isinstance(place, dict | list) and place:
@@ -75,20 +139,28 @@ def nearly_valid(draw: st.DrawFn) -> Any:
     return request
 
 
-bodies = st.one_of(
-    nearly_valid().map(json.dumps).map(str.encode),
-    anything.map(json.dumps).map(str.encode),
-    st.binary(max_size=200),
-)
 safe = st.characters(min_codepoint=33, max_codepoint=126)
-paths = st.one_of(
-    st.sampled_from(PATHS), st.sampled_from(PATHS), st.text(safe, max_size=12).map("/{}".format)
-)
 methods = st.sampled_from(["POST"] * 6 + ["GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
 types = st.sampled_from(["application/json", "text/plain", "application/octet-stream", ""])
 
 
-def test_no_request_is_the_servers_fault(server: Running) -> None:
+def bodies_for(kind: Kind) -> st.SearchStrategy[bytes]:
+    return st.one_of(
+        nearly_valid(kind.valid).map(json.dumps).map(str.encode),
+        anything.map(json.dumps).map(str.encode),
+        st.binary(max_size=200),
+    )
+
+
+def paths_for(kind: Kind) -> st.SearchStrategy[str]:
+    known = st.sampled_from(kind.paths)
+    return st.one_of(known, known, st.text(safe, max_size=12).map("/{}".format))
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_no_request_is_the_servers_fault(request: pytest.FixtureRequest, name: str) -> None:
+    kind = KINDS[name]
+    server: Running = request.getfixturevalue(kind.server)
     connection = server.connect()
     statuses: dict[int, int] = {}
 
@@ -99,10 +171,10 @@ def test_no_request_is_the_servers_fault(server: Running) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(methods, paths, bodies, types)
-    def ask(method: str, path: str, body: bytes, kind: str) -> None:
+    @given(methods, paths_for(kind), bodies_for(kind), types)
+    def ask(method: str, path: str, body: bytes, content: str) -> None:
         try:
-            connection.request(method, path, body, {"content-type": kind})
+            connection.request(method, path, body, {"content-type": content})
             response = connection.getresponse()
             response.read()
         except http.client.HTTPException:
@@ -116,7 +188,7 @@ def test_no_request_is_the_servers_fault(server: Running) -> None:
     assert statuses[200] > 50  # some of them were right
     assert statuses[400] > 200
     assert server.process.poll() is None
-    status, answer = server.ask("/v1/models/power:predict", {"inputs": WINDOWS})
+    status, answer = server.ask(f"/v1/models/{kind.model}:predict", {"inputs": kind.inputs})
     assert status == 200
-    assert abs(answer["outputs"] - expected(WINDOWS)).max() < 1e-4
+    np.testing.assert_allclose(answer["outputs"], kind.answer, atol=1e-4)
     assert not [line for line in server.lines if line["event"] in ("bug", "error", "critical")]

@@ -1,0 +1,112 @@
+"""Rows by column name, as `/forecast` and `/classify` take them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.bundle import Metadata
+from reports.bundle.timeline import Times, as_texts, following, without_zone
+from search.serving.errors import RequestError
+from search.serving.windows import shown
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def check_keys(asked: Mapping[str, Any], *known: str) -> None:
+    """Raise RequestError where a request has a key that means nothing."""
+    unknown = sorted(asked.keys() - {*known})
+    if unknown:
+        names = " and ".join(f'"{name}"' for name in known)
+        raise RequestError(f"unknown key {shown(unknown[0])}; expected {names}")
+
+
+def read_rows(rows: Any, about: Metadata) -> Rows:
+    """Check that rows are a list of objects whose keys are columns of the model.
+
+    Raises:
+        RequestError: they are something else.
+    """
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise RequestError(f"rows: expected a list of objects. Received: {shown(rows)}")
+    names = (*about.numeric_columns, *about.categories)
+    for at, row in enumerate(rows):
+        for name in row:
+            if name not in names and name != about.time.column:
+                raise RequestError(
+                    f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(names)}"
+                )
+    return rows
+
+
+def read_labels(rows: Rows, name: str) -> list[str | None]:
+    """A column of categories, None for null.
+
+    Raises:
+        RequestError: a row lacks it, or has something else.
+    """
+    return [_label(_cell(row, name, at), name, at) for at, row in enumerate(rows)]
+
+
+def read_numbers(rows: Rows, name: str) -> NDArray[np.float64]:
+    """A column of numbers (rows,), NaN for null.
+
+    Raises:
+        RequestError: a row lacks it, or has something else.
+    """
+    return np.array([_number(_cell(row, name, at), name, at) for at, row in enumerate(rows)], float)
+
+
+def read_times(rows: Rows, about: Metadata) -> Times | None:
+    """The timestamps (rows,); None where no row has one.
+
+    Raises:
+        RequestError: a row has none, or not as in training.
+    """
+    column = about.time.column
+    if column is None or not any(column in row for row in rows):
+        return None
+    found = []
+    for at, row in enumerate(rows):
+        try:
+            found.append(without_zone(row.get(column), about.time.zone))
+        except ValueError as error:
+            received = shown(row.get(column))
+            raise RequestError(f"rows[{at}].{column}: {error}. Received: {received}") from None
+    return np.array(found, "datetime64[us]")
+
+
+def example_rows(about: Metadata) -> list[dict[str, float | str]]:
+    """Rows that the model answers: the training data's means, with timestamps where steps are known."""
+    numeric = {*about.numeric_columns}
+    means: dict[str, float | str] = {
+        **{column.name: column.mean for column in about.columns if column.name in numeric},
+        **{name: labels[0] for name, labels in about.categories.items()},
+    }
+    if about.time.column is None or about.task == "classification":
+        return [means] * about.timesteps
+    first = np.datetime64(datetime(2024, 1, 1), "us")
+    times = as_texts(following(first, about.timesteps, about.time), about.time.zone)
+    return [{about.time.column: time, **means} for time in times]
+
+
+def _number(value: Any, name: str, at: int) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RequestError(f"rows[{at}].{name}: expected a number. Received: {shown(value)}")
+    return float(value)
+
+
+def _label(value: Any, name: str, at: int) -> str | None:
+    if value is not None and not isinstance(value, str | int | float):
+        raise RequestError(f"rows[{at}].{name}: expected a category. Received: {shown(value)}")
+    return None if value is None else str(value).strip() or None
+
+
+def _cell(row: Mapping[str, Any], name: str, at: int) -> Any:
+    if name not in row:
+        raise RequestError(f"rows[{at}]: the column {name!r} is missing")
+    return row[name]
