@@ -1,22 +1,15 @@
-"""One LSTM layer on TensorFlow's fused CPU kernel, with two backward passes that are right.
+"""One LSTM layer on TensorFlow's fused CPU kernel, with a backward pass that is right.
 
 The gradient that TensorFlow 2.21 registers for BlockLSTMV2 calls the kernel of the first version, whose
-gate order differs. BlockLSTMGradV2 is the one that belongs to it. It adds up the weights' gradient step
-by step, which narrow layers do not feel; for wide ones `compiled_gradient` is faster.
+gate order differs. BlockLSTMGradV2 is the one that belongs to it.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
-from objectives.compiled_gradient import compiled_gradient
 
-Backward = Literal["fused", "compiled"]
-
-
-def fused_lstm(
-    inputs: Any, weights: Any, states: Any, *, whole: bool, backward: Backward
-) -> tuple[Any, Any]:
+def fused_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[Any, Any]:
     """All time steps of one LSTM layer in one operation.
 
     Args:
@@ -25,7 +18,6 @@ def fused_lstm(
             kernel (units, 4 * units) and bias (4 * units,).
         states: the first hidden and the first cell state, each (batch, units).
         whole: whether every step's hidden state is wanted or only the last one's.
-        backward: how gradients are computed; "compiled" needs every shape when the graph is traced.
 
     Returns:
         The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
@@ -39,10 +31,7 @@ def fused_lstm(
         saved = tf.raw_ops.BlockLSTMV2(**operands, cell_clip=0.0, use_peephole=False)
 
         def gradient(hidden_gradient: Any, carry_gradient: Any) -> Any:
-            received = (hidden_gradient, carry_gradient)
-            if backward == "compiled":
-                return compiled_gradient(inputs, kernel, (state, carry), saved, received, whole)
-            return _fused_gradient(operands, saved, received, whole)
+            return _gradient(operands, saved, (hidden_gradient, carry_gradient), whole)
 
         return (saved.h if whole else saved.h[-1], saved.cs[-1]), gradient
 
@@ -66,7 +55,7 @@ def _operands(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> di
     }
 
 
-def _fused_gradient(
+def _gradient(
     operands: dict[str, Any], saved: Any, received: tuple[Any, Any], whole: bool
 ) -> tuple[Any, ...]:
     hidden_gradient, carry_gradient = received

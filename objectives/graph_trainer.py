@@ -103,10 +103,7 @@ class GraphTrainer(ABC):
         """The training losses (batch,) of examples (batch,), the network in training."""
 
     def trace(self) -> None:
-        """Build the graphs now, so that what comes later is the time of the steps alone.
-
-        What XLA compiles is compiled at the first update.
-        """
+        """Build the graphs now, so that what comes later is the time of the steps alone."""
         none = tf.constant(0)
         nothing = tf.constant(0.0, tf.float64)
         self._run(tf.zeros([self._batch_size], tf.int64), none, none, none, nothing)

@@ -1,0 +1,54 @@
+"""A layer's machine code as operations of TensorFlow with a gradient."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from objectives.lstm_kernel.compiled_layer import CompiledLayer
+
+
+def native_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[Any, Any]:
+    """All time steps of one LSTM layer, for training; every shape must be known.
+
+    Args:
+        inputs: (timesteps, batch, features).
+        weights: kernel (features, 4 * units) with gates in the order i, f, c, o like Keras, recurrent
+            kernel (units, 4 * units) and bias (4 * units,).
+        states: the first hidden and the first cell state, each (batch, units).
+        whole: whether every step's hidden state is wanted or only the last one's.
+
+    Returns:
+        The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
+        state (batch, units).
+    """
+    kernel, recurrent_kernel, bias = weights
+    units = recurrent_kernel.shape[0]
+    timesteps, size, features = inputs.shape
+    layer = CompiledLayer(timesteps, size, features, units, whole=whole)
+    batch = (size, units)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> tuple[Any, Any]:
+        operands = [inputs, kernel, bias, state, carry]
+        kinds = [tf.float32, tf.float32, tf.int64]
+        hidden, last, number = tf.numpy_function(layer.forward, operands, kinds)
+
+        def gradient(hidden_gradient: Any, carry_gradient: Any) -> tuple[Any, ...]:
+            received = [number, kernel, hidden_gradient, carry_gradient]
+            found = tf.numpy_function(layer.backward, received, [tf.float32] * 4)
+            # Without state, so that it is left out where nobody asks for this gradient.
+            needed = [kernel, found[0]]
+            into = tf.numpy_function(
+                lambda kernel, _: layer.inputs_gradient(kernel), needed, tf.float32, stateful=False
+            )
+            return tuple(
+                tf.ensure_shape(value, like.shape)
+                for value, like in zip((into, *found), operands, strict=True)
+            )
+
+        shape = (timesteps, *batch) if whole else batch
+        return (tf.ensure_shape(hidden, shape), tf.ensure_shape(last, batch)), gradient
+
+    both = tf.concat([kernel, recurrent_kernel], axis=0)
+    found: tuple[Any, Any] = run(inputs, both, bias, *states)
+    return found
