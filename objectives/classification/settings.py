@@ -124,8 +124,8 @@ class SequenceFinal(FinalSettings):
     few (Lakshminarayanan et al. 2017).
 
     `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
-    log loss of the winner's validation predictions smallest (Guo et al. 2017): no prediction of a class
-    changes, only how sure it is.
+    log loss of the winner's validation predictions smallest (Guo et al. 2017): no member's prediction
+    of a class changes, only how sure it is.
     """
 
     members: Annotated[Integer, Field(ge=1)] = 5

@@ -21,7 +21,7 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     """
 
     timesteps: Annotated[Steps, bounded(1)] = ALL
-    units: Annotated[Whole, bounded(1)] = WholeRange(low=16, high=96, step=16)
+    units: Annotated[Whole, bounded(1)] = WholeRange(low=16, high=64, step=16)
     dropout: Annotated[Real, bounded(0, 0.95)] = RealRange(low=0.0, high=0.5, step=0.1)
     batch_size: Annotated[Whole, bounded(1)] = (16, 32, 64)
     learning_rate: Annotated[Real, bounded(0, 1, open_low=True)] = RealRange(
