@@ -239,6 +239,14 @@ class TextStudy(ClassificationStudy):
 
     space: TextSpace = TextSpace()
 
+    @model_validator(mode="after")
+    def _formats_know_texts(self) -> "TextStudy":
+        if "litert" in self.output.formats:
+            raise ValueError(
+                "[output] formats: LiteRT has no operations on texts: leave litert out of the list"
+            )
+        return self
+
 
 AnyStudy = Study | ClassificationStudy
 

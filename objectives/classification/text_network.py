@@ -10,6 +10,7 @@ from objectives.classification.network import Layout, Weights, mean_probabilitie
 from objectives.classification.vocabulary import PADDING_ID, Vocabulary
 
 FROM_IDS = "from_ids"  # the part that comes after the words
+_WORDS = "words"
 
 
 def build_text_classifier(
@@ -31,10 +32,16 @@ def build_text_classifier(
     from_ids = keras.Model(ids, {"probabilities": mean}, name=FROM_IDS)
     text = keras.Input((), dtype="string", name="text")
     words = keras.layers.TextVectorization(
-        standardize="lower", split="whitespace", vocabulary=list(vocabulary.words), name="words"
+        standardize="lower", split="whitespace", vocabulary=list(vocabulary.words), name=_WORDS
     )
     last = _last(words(text), hyperparameters.timesteps)
     return keras.Model(text, from_ids(last), name="classifier")
+
+
+def known_words(model: keras.Model) -> list[str]:
+    """The words that such a model knows, in the order of their ids, which begin with 2."""
+    vocabulary: list[str] = model.get_layer(_WORDS).get_vocabulary(include_special_tokens=False)
+    return vocabulary
 
 
 def _last(ids: Any, timesteps: int) -> Any:

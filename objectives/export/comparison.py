@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from objectives.export.conversion import BATCH, OPSET, run_in_batches
 from objectives.export.messages import (
+    TEXT,
     ComparisonOutcome,
     ComparisonRequest,
     Format,
     in_one_line,
+    input_name,
 )
+from objectives.export.words import ML_DOMAIN, TEXT_OPSET
 
 TOLERANCE = 1e-4  # of a target's deviation, or of probability
-Run = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
+Run = Callable[[NDArray[Any]], Mapping[str, NDArray[np.float32]]]
 
 
 class ArtefactError(ValueError):
@@ -34,7 +37,7 @@ def compare(request: ComparisonRequest) -> ComparisonOutcome:
     sizes = (1,) if request.format == "litert" else (1, BATCH)
     greatest = 0.0
     try:
-        run = _OPENERS[request.format](request.path, tuple(request.expected))
+        run = _OPENERS[request.format](request.path, input_name(windows), tuple(request.expected))
         for size in sizes:
             outputs = run_in_batches(run, windows, size)
             for name, expected in request.expected.items():
@@ -62,11 +65,11 @@ def _difference(
     return float(np.max(np.abs(found.astype(np.float64) - expected) / unit))
 
 
-def _check_names(inputs: list[str], outputs: list[str], expected: tuple[str, ...]) -> None:
-    if inputs != ["window"] or sorted(outputs) != sorted(expected):
-        raise ArtefactError(
-            f"it maps {inputs} to {outputs}; expected ['window'] to {list(expected)}"
-        )
+def _check_names(
+    inputs: list[str], outputs: list[str], fed: str, expected: tuple[str, ...]
+) -> None:
+    if inputs != [fed] or sorted(outputs) != sorted(expected):
+        raise ArtefactError(f"it maps {inputs} to {outputs}; expected {[fed]} to {list(expected)}")
 
 
 def _check_operations(operations: set[str]) -> None:
@@ -75,26 +78,27 @@ def _check_operations(operations: set[str]) -> None:
         raise ArtefactError(f"it needs the operations {', '.join(refused)}")
 
 
-def _open_onnx(path: Path, expected: tuple[str, ...]) -> Run:
+def _open_onnx(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     import onnx  # noqa: PLC0415
     import onnxruntime  # noqa: PLC0415
 
     content = path.read_bytes()
     model = onnx.load_from_string(content)  # with data outside the file this could not be run
     versions = {found.domain: found.version for found in model.opset_import}
-    if versions.get("") != OPSET:
-        raise ArtefactError(f"it is of opset {versions}, not {OPSET}")
-    foreign = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    wanted, domains = (TEXT_OPSET, {"", ML_DOMAIN}) if fed == TEXT else (OPSET, {"", "ai.onnx"})
+    if versions.get("") != wanted:
+        raise ArtefactError(f"it is of opset {versions}, not {wanted}")
+    foreign = {node.domain for node in model.graph.node} - domains
     if foreign:
         raise ArtefactError(f"it needs the operations of {', '.join(sorted(foreign))}")
     _check_operations({node.op_type for node in model.graph.node})
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [found.name for found in session.get_outputs()]
-    _check_names([found.name for found in session.get_inputs()], names, expected)
-    return lambda batch: dict(zip(names, session.run(names, {"window": batch}), strict=True))
+    _check_names([found.name for found in session.get_inputs()], names, fed, expected)
+    return lambda batch: dict(zip(names, session.run(names, {fed: batch}), strict=True))
 
 
-def _open_keras(path: Path, expected: tuple[str, ...]) -> Run:
+def _open_keras(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
@@ -103,9 +107,9 @@ def _open_keras(path: Path, expected: tuple[str, ...]) -> Run:
     if foreign:
         raise ArtefactError(f"it needs classes that Keras does not have: {', '.join(foreign)}")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    _check_names([found.name for found in model.inputs], list(model.output), expected)
+    _check_names([found.name for found in model.inputs], list(model.output), fed, expected)
     run = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    return lambda batch: {name: output.numpy() for name, output in run(batch).items()}
+    return lambda batch: {name: output.numpy() for name, output in run(tf.constant(batch)).items()}
 
 
 def _foreign_classes(config: Any) -> list[str]:
@@ -120,7 +124,7 @@ def _foreign_classes(config: Any) -> list[str]:
     return own + [name for part in config.values() for name in _foreign_classes(part)]
 
 
-def _open_saved_model(path: Path, expected: tuple[str, ...]) -> Run:
+def _open_saved_model(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     import tensorflow as tf  # noqa: PLC0415
 
     model = tf.saved_model.load(str(path))
@@ -129,25 +133,25 @@ def _open_saved_model(path: Path, expected: tuple[str, ...]) -> Run:
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     _check_operations({node.op for node in nodes})
     inputs = list(serve.structured_input_signature[1])
-    _check_names(inputs, list(serve.structured_outputs), expected)
+    _check_names(inputs, list(serve.structured_outputs), fed, expected)
     return lambda batch: {
-        name: output.numpy() for name, output in serve(window=tf.constant(batch)).items()
+        name: output.numpy() for name, output in serve(**{fed: tf.constant(batch)}).items()
     }
 
 
-def _open_litert(path: Path, expected: tuple[str, ...]) -> Run:
+def _open_litert(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     # not TensorFlow's own interpreter, which has operations that LiteRT's lacks
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
 
     interpreter = Interpreter(model_path=str(path))
     _check_operations({found["op_name"] for found in interpreter._get_ops_details()})
     (signature,) = interpreter.get_signature_list().items()
-    _check_names(signature[1]["inputs"], signature[1]["outputs"], expected)
+    _check_names(signature[1]["inputs"], signature[1]["outputs"], fed, expected)
     run = interpreter.get_signature_runner(signature[0])
-    return lambda batch: run(window=batch)
+    return lambda batch: run(**{fed: batch})
 
 
-_OPENERS: Mapping[Format, Callable[[Path, tuple[str, ...]], Run]] = {
+_OPENERS: Mapping[Format, Callable[[Path, str, tuple[str, ...]], Run]] = {
     "onnx": _open_onnx,
     "keras": _open_keras,
     "saved_model": _open_saved_model,

@@ -12,12 +12,15 @@ import onnx
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from objectives.classification.text_network import FROM_IDS, known_words
 from objectives.export.messages import (
+    TEXT,
     ConversionOutcome,
     ConversionRequest,
     Format,
     in_one_line,
 )
+from objectives.export.words import with_words
 
 OPSET = 18  # the newest that tf2onnx writes
 BATCH = 256
@@ -87,15 +90,15 @@ def named_outputs(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"forecast": outputs}
 
 
-def predict(model: keras.Model, windows: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Run a Keras model on one batch of windows; give each output by name."""
-    found = named_outputs(model.predict_on_batch(windows))
+def predict(model: keras.Model, windows: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+    """Run a Keras model on one batch of windows, or of texts; give each output by name."""
+    found = named_outputs(model.predict_on_batch(tf.constant(windows)))
     return {name: np.asarray(output) for name, output in found.items()}
 
 
 def run_in_batches(
-    run: Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]],
-    windows: NDArray[np.float32],
+    run: Callable[[NDArray[Any]], Mapping[str, NDArray[np.float32]]],
+    windows: NDArray[Any],
     size: int,
 ) -> dict[str, NDArray[np.float32]]:
     """Feed windows in batches of at most `size` and put the outputs together again."""
@@ -106,7 +109,7 @@ def run_in_batches(
 def _signature(model: keras.Model, batch: int | None) -> list[keras.InputSpec]:
     (window,) = model.inputs
     shape = (batch, *window.shape[1:])
-    return [keras.InputSpec(dtype="float32", shape=shape, name=window.name)]
+    return [keras.InputSpec(dtype=window.dtype, shape=shape, name=window.name)]
 
 
 def _write_keras(model: keras.Model, path: Path, _: Mapping[str, str]) -> None:
@@ -114,11 +117,15 @@ def _write_keras(model: keras.Model, path: Path, _: Mapping[str, str]) -> None:
 
 
 def _write_onnx(model: keras.Model, path: Path, properties: Mapping[str, str]) -> None:
+    text = model.inputs[0].name == TEXT
+    numeric = model.get_layer(FROM_IDS) if text else model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx about old names in numpy
-        signature = _signature(model, None)
-        model.export(path, "onnx", False, signature, opset_version=OPSET)
+        signature = _signature(numeric, None)
+        numeric.export(path, "onnx", False, signature, opset_version=OPSET)
     written = onnx.load(path)
+    if text:
+        written = with_words(written, known_words(model), numeric.input_shape[1])
     for value in (*written.graph.input, *written.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.helper.set_model_props(written, dict(properties))
@@ -132,6 +139,8 @@ def _write_saved_model(model: keras.Model, path: Path, _: Mapping[str, str]) -> 
 
 
 def _write_litert(model: keras.Model, path: Path, _: Mapping[str, str]) -> None:
+    if model.inputs[0].name == TEXT:
+        raise ValueError("LiteRT's own runtime has no operations on texts")
     # without this, operations get in that LiteRT's own runtime lacks
     built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     model.export(path, "litert", False, _signature(model, 1), target_spec=built_in)

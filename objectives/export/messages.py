@@ -4,12 +4,13 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Format = Literal["onnx", "keras", "saved_model", "litert"]
+WINDOW, TEXT = "window", "text"  # what inputs are called
 _LONGEST = 240  # characters; a converter's message may have thousands
 
 
@@ -18,8 +19,8 @@ class ConversionRequest:
     """A Keras `model` to be written in other formats.
 
     `files` maps each format to where it goes, and `windows` is a .npy file of float32 (windows,
-    timesteps, columns) in the data's units, on which the Keras model is run. `properties` are written
-    into the ONNX file.
+    timesteps, columns) in the data's units, or of texts (texts,), on which the Keras model is run.
+    `properties` are written into the ONNX file.
     """
 
     model: Path
@@ -65,3 +66,8 @@ class ComparisonOutcome:
 def in_one_line(error: Exception) -> str:
     """What a converter or a runtime complained of, as much of it as a line bears."""
     return textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST, placeholder=" …")
+
+
+def input_name(windows: NDArray[Any]) -> str:
+    """What the input is called that takes windows, or texts."""
+    return TEXT if windows.dtype.kind == "U" else WINDOW
