@@ -31,9 +31,9 @@ CarryOut = Callable[[ConversionRequest | ComparisonRequest], Any]
 class ArtefactOrder:
     """A Keras `model` to be put into a `folder` in some formats.
 
-    `windows` is a .npy file of float32 (windows, timesteps, columns) to compare on; `units` are those
-    in which the differences of each output are counted, and `properties` are written into the ONNX
-    file.
+    `windows` is a .npy file of windows or texts to compare on, as `ConversionRequest` has it; `units`
+    are those in which the differences of each output are counted, and `properties` are written into
+    the ONNX file.
     """
 
     model: Path

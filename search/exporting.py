@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.errors import InputError
-from objectives.export.messages import Format
+from objectives.export.messages import Format, input_name
 from reports.bundle import BundleError, Metadata, load_bundle
 from reports.bundle.metadata import Column
 from reports.bundle.writing import complete_bundle
@@ -148,9 +149,12 @@ def _units(draft: Metadata) -> dict[str, NDArray[np.float64]]:
     return {"forecast": spread, "quantiles": spread[:, None]}
 
 
-def _golden(windows: NDArray[np.float32], made: Made) -> dict[str, NDArray[np.float32]]:
+def _golden(windows: NDArray[Any], made: Made) -> dict[str, NDArray[Any]]:
     every = slice(None, None, len(windows) // _GOLDEN)
-    return {"window": windows[every], **{name: out[every] for name, out in made.outputs.items()}}
+    return {
+        input_name(windows): windows[every],
+        **{name: out[every] for name, out in made.outputs.items()},
+    }
 
 
 def _finished(draft: Metadata, made: Made) -> Metadata:

@@ -12,12 +12,13 @@ from reports.bundle import Metadata
 from reports.bundle.frames import check_columns
 from reports.bundle.sequence_frames import sequences_from_frame
 from reports.bundle.sequences import FreshSequences, completed
+from reports.bundle.texts import FreshTexts
 from search.fresh_rows import FreshRows, read_rows
 
 _READERS = {".ts": read_ts, ".npz": read_npz}
 
 
-def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequences:
+def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequences | FreshTexts:
     """Read a .ts, .npz, CSV or Parquet file, or a table from standard input where `data` is "-".
 
     Inputs of .ts and .npz files have no names: they are the model's columns in order, and sequences are
@@ -33,6 +34,8 @@ def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequen
         return _from_table(read_rows(data), about, rolling=rolling)
     if rolling:
         raise InputError(f"{data}: holds whole sequences: leave --rolling out")
+    if about.sequences is not None and about.sequences.text is not None:
+        raise InputError(f"{data}: holds no texts: give a CSV or Parquet file")
     if not path.is_file():
         raise InputError(f"{data}: no such file ({path.absolute()}): check the path")
     found = reader(path, data, labelled=False)
@@ -49,7 +52,7 @@ def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequen
     )
 
 
-def _from_table(rows: FreshRows, about: Metadata, *, rolling: bool) -> FreshSequences:
+def _from_table(rows: FreshRows, about: Metadata, *, rolling: bool) -> FreshSequences | FreshTexts:
     check_columns(rows.table, about, rows.source)
     frame = rows.table.copy()
     for name in about.numeric_columns:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reports.bundle.drift import measure_drift
 from reports.bundle.sequences import FreshSequences
+from reports.bundle.texts import FreshTexts
 
 if TYPE_CHECKING:
     from reports.bundle.loading import Bundle
@@ -19,7 +20,7 @@ _BATCH = 256  # sequences at once, so that memory does not grow with them
 class Classified:
     """Sequences and the probabilities of their classes, (sequences, classes)."""
 
-    sequences: FreshSequences
+    sequences: FreshSequences | FreshTexts
     probabilities: NDArray[np.float32]
 
     @property
@@ -33,6 +34,8 @@ class Classified:
     def warnings(self) -> list[str]:
         """What someone who relies on the labels should know about the rows, a line each."""
         found = self.sequences
+        if isinstance(found, FreshTexts):
+            return []
         drifts = measure_drift(found.values, found.about)
         lines = [str(drift) for drift in drifts if drift.notable]
         if found.filled:
@@ -41,7 +44,7 @@ class Classified:
         return [f"{found.source}: {line}" for line in lines]
 
 
-def classify(bundle: "Bundle", sequences: FreshSequences) -> Classified:
+def classify(bundle: "Bundle", sequences: FreshSequences | FreshTexts) -> Classified:
     """Feed a model sequences that were made for it.
 
     Raises:
@@ -49,6 +52,6 @@ def classify(bundle: "Bundle", sequences: FreshSequences) -> Classified:
     """
     batches = [
         bundle.run(sequences.windows(slice(start, start + _BATCH)))["probabilities"]
-        for start in range(0, len(sequences.ends), _BATCH)
+        for start in range(0, len(sequences.keys), _BATCH)
     ]
     return Classified(sequences, np.concatenate(batches))

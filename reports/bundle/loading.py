@@ -29,12 +29,12 @@ class Bundle:
     metadata: Metadata
     session: Any
 
-    def run(self, windows: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, windows: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
         """Feed windows to the model.
 
         Args:
             windows: (batch, timesteps, columns) in the data's units, columns in the order of
-                `metadata.columns`; the batch may be of any size.
+                `metadata.columns`; or texts, (batch,) of str. The batch may be of any size.
 
         Returns:
             Each output by its name, in the data's units: "forecast" (batch, horizon, targets),
@@ -44,11 +44,7 @@ class Bundle:
             BundleError: the shape is another, there is no window, a value is missing, infinite or beyond
                 float32, or an output is not finite.
         """
-        with np.errstate(
-            over="ignore"
-        ):  # what float32 cannot hold becomes infinite, and is refused
-            fed = np.ascontiguousarray(windows, dtype=np.float32)
-        _check_windows(fed, self.metadata.input)
+        fed = _fed(windows, self.metadata.input)
         names = [output.name for output in self.metadata.outputs]
         found = self.session.run(names, {self.metadata.input.name: fed})
         for name, values in zip(names, found, strict=True):
@@ -161,6 +157,21 @@ def _check_session(session: Any, metadata: Metadata, source: str) -> None:
             f"{source}: {ONNX_FILE} maps {inputs} to {sorted(outputs)}, and {METADATA_FILE} says "
             f"{[metadata.input.name]} to {sorted(expected)}: export it again"
         )
+
+
+def _fed(windows: NDArray[Any], expected: Tensor) -> NDArray[Any]:
+    """Windows or texts as the session takes them, checked."""
+    if expected.dtype == "string":
+        if windows.ndim != 1 or len(windows) == 0 or not all(isinstance(t, str) for t in windows):
+            raise BundleError(
+                f"expected at least one text, as (batch,) of str. Received: {windows.dtype} "
+                f"{windows.shape}"
+            )
+        return windows.astype(np.object_)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+        fed = np.ascontiguousarray(windows, dtype=np.float32)
+    _check_windows(fed, expected)
+    return fed
 
 
 def _check_windows(windows: NDArray[np.float32], expected: Tensor) -> None:

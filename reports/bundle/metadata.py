@@ -25,9 +25,10 @@ class Tensor:
     """An input or output of the model.
 
     A dimension of `shape` is a number, or a name where it is free ("batch", and "timesteps" for
-    sequences of any length). The outputs of a forecast are "forecast" (batch, horizon, targets) and, of
-    a model trained on quantiles, also "quantiles" (batch, horizon, targets, quantiles); the output of a
-    classification is "probabilities" (batch, classes).
+    sequences of any length); the `dtype` is NumPy's, or "string". The input is "window" (batch,
+    timesteps, columns), or "text" (batch,). The outputs of a forecast are "forecast" (batch, horizon,
+    targets) and, of a model trained on quantiles, also "quantiles" (batch, horizon, targets, quantiles);
+    the output of a classification is "probabilities" (batch, classes).
     """
 
     name: str
@@ -94,7 +95,8 @@ class SequenceRows:
     Rows of one `id` are a sequence, in the order of the time column where there is one. With a `length`
     the rows are one stream instead, of which every window of so many rows is classified, `stride` rows
     apart; where the rows have a column `group`, no window reaches from one group into another. `label`
-    is the column of the truth, which fresh rows need not have.
+    is the column of the truth, which fresh rows need not have. With a `text` every row is a sequence by
+    itself, of the words in that column.
     """
 
     id: str
@@ -102,6 +104,7 @@ class SequenceRows:
     group: str
     length: int | None
     stride: int | None
+    text: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,20 @@ from reports.bundle.errors import BundleError
 from reports.bundle.frames import check_columns, numbers_of
 from reports.bundle.metadata import Metadata, SequenceRows
 from reports.bundle.sequences import FreshSequences, completed
+from reports.bundle.texts import FreshTexts, texts_from_column
 
 _TIME = "time"  # the column that orders rows where the training data did not name one
 
 
 def sequences_from_frame(
     frame: pd.DataFrame, about: Metadata, source: str = "DataFrame", *, rolling: bool = False
-) -> FreshSequences:
+) -> FreshSequences | FreshTexts:
     """Take the sequences from a table as in training, or cut them from it where it is a stream.
 
     Args:
-        frame: a row for each step, with every column of the model in any order and the columns that
-            `about.sequences` names; what else it has, the label too, is left out. Rows of sequences may
-            be mixed, those of a stream are in order.
+        frame: a row for each step, or for each text, with every column of the model in any order and
+            the columns that `about.sequences` names; what else it has, the label too, is left out. Rows
+            of sequences may be mixed, those of a stream are in order.
         about: the model's metadata.
         source: how messages name the table.
         rolling: take the window before every row of a stream, instead of those that training took.
@@ -38,16 +39,30 @@ def sequences_from_frame(
         raise BundleError(
             f"the model {about.name!r} does not say how rows make up sequences: export it again"
         )
+    if layout.text is not None:
+        return _texts(frame, layout.text, about, source, rolling=rolling)
     check_columns(frame, about, source)
     values = np.column_stack([numbers_of(frame[name], source) for name in about.numeric_columns])
     times = _times(frame, about, source)
     if layout.length is not None:
         return completed(_stream(frame, values, times, about, source, rolling=rolling))
     if rolling:
-        raise BundleError(
-            f"the model {about.name!r} classifies whole sequences: none can be rolling"
-        )
+        raise _not_rolling(about)
     return completed(_sequences(frame, values, times, about, source))
+
+
+def _texts(
+    frame: pd.DataFrame, name: str, about: Metadata, source: str, *, rolling: bool
+) -> FreshTexts:
+    if rolling:
+        raise _not_rolling(about)
+    if name not in frame.columns:
+        raise BundleError(f"{source}: no column {name!r}, which has the texts")
+    return texts_from_column(frame[name], about, source)
+
+
+def _not_rolling(about: Metadata) -> BundleError:
+    return BundleError(f"the model {about.name!r} classifies whole sequences: none can be rolling")
 
 
 def _sequences(

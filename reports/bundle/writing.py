@@ -20,16 +20,15 @@ from reports.wording import baseline_label, counted, number
 _NEEDED = ("numpy", "onnxruntime")  # to run model.onnx
 
 
-def complete_bundle(
-    folder: Path, metadata: Metadata, golden: Mapping[str, NDArray[np.float32]]
-) -> None:
+def complete_bundle(folder: Path, metadata: Metadata, golden: Mapping[str, NDArray[Any]]) -> None:
     """Add to a folder that holds the model all that makes it a bundle, the checksums last.
 
     Args:
         folder: holds the artefacts that the metadata list.
         metadata: what is known of the model; `provenance.versions` has those of numpy, onnx,
             onnxruntime and python.
-        golden: some windows as "window", and what the Keras model makes of them by output.
+        golden: some windows or texts by the input's name, and what the Keras model makes of them by
+            output.
     """
     versions = metadata.provenance.versions
     texts = {
@@ -48,7 +47,8 @@ def complete_bundle(
 def model_card(metadata: Metadata) -> str:
     """The README of a bundle, with the front matter that Hugging Face reads."""
     step = step_in_words(metadata.time)
-    template = _environment().get_template(f"{metadata.task}.md.j2")
+    kind = "text" if metadata.input.dtype == "string" else metadata.task
+    template = _environment().get_template(f"{kind}.md.j2")
     return template.render(about=metadata, step=step)
 
 
@@ -79,7 +79,8 @@ def _mlflow_model(metadata: Metadata) -> str:
 
 def _mlflow_tensor(tensor: Tensor) -> dict[str, Any]:
     shape = [-1 if isinstance(size, str) else size for size in tensor.shape]
-    spec = {"dtype": tensor.dtype, "shape": shape}
+    dtype = "object" if tensor.dtype == "string" else tensor.dtype
+    spec = {"dtype": dtype, "shape": shape}
     return {"name": tensor.name, "type": "tensor", "tensor-spec": spec}
 
 

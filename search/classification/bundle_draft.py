@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from objectives.classification.messages import PADDING
 from objectives.classification.metrics import scores
 from objectives.classification.sequences import Sequences
+from objectives.classification.vocabulary import joined_texts
 from objectives.classification.windows import needs_padding, rows_within
+from objectives.export.messages import TEXT, WINDOW
 from objectives.objective import any_hyperparameters
 from objectives.scaling import fit_scaling
 from reports.bundle import Metadata
 from reports.bundle.metadata import (
     SCHEMA,
+    Column,
     Preprocessing,
     SequenceRows,
     Tensor,
@@ -25,7 +28,7 @@ from reports.wording import counted
 from search.bundle_draft import UNITS, describe_column, finite_scores, provenance
 from search.classification.preparation import SequencePreparation
 from search.classification.stored import StoredProbabilities
-from search.comparison_windows import keep_sequences
+from search.comparison_windows import keep_sequences, keep_texts
 from search.refitting import Refitted
 from search.study import ClassificationStudy
 from storage.records import TrialRecord
@@ -47,7 +50,7 @@ def draft_classifier(
     """
     sequences, trained = preparation.sequences, preparation.split.train_and_validation()
     hyperparameters = any_hyperparameters(winner.attributes)
-    timesteps, features = hyperparameters.timesteps, len(sequences.features)
+    timesteps = hyperparameters.timesteps
     counts = np.bincount(sequences.labels[trained], minlength=len(sequences.classes))
     rows = _rows(sequences, trained)
     return Metadata(
@@ -56,14 +59,11 @@ def draft_classifier(
         version=0,
         created="",
         task="classification",
-        input=Tensor("window", "float32", ("batch", timesteps, features), UNITS),
+        input=_input(sequences, timesteps),
         outputs=(
             Tensor("probabilities", "float32", ("batch", len(sequences.classes)), "probabilities"),
         ),
-        columns=tuple(
-            describe_column(name, False, rows[:, number])
-            for number, name in enumerate(sequences.features)
-        ),
+        columns=_columns(sequences, rows),
         targets=(),
         timesteps=timesteps,
         horizon=0,
@@ -76,14 +76,40 @@ def draft_classifier(
         class_shares=tuple((counts / len(trained)).tolist()),
         sequences=_sequence_rows(study),
         temperature=refitted.temperature,
-        padding=PADDING if needs_padding(sequences.lengths, timesteps) else None,
+        padding=PADDING if _padded(sequences, timesteps) else None,
     )
 
 
 def keep_training_sequences(study: ClassificationStudy, preparation: SequencePreparation) -> None:
-    """Note where the sequences lie that the winner was trained on, for the comparison at export."""
+    """Note on which sequences the winner was trained, for the comparison at export."""
     sequences, trained = preparation.sequences, preparation.split.train_and_validation()
-    keep_sequences(study.directory, sequences.ends[trained], sequences.lengths[trained])
+    ends, lengths = sequences.ends[trained], sequences.lengths[trained]
+    if sequences.words:
+        texts = joined_texts(sequences.values, ends, lengths, sequences.words)
+        keep_texts(study.directory, texts)
+    else:
+        keep_sequences(study.directory, ends, lengths)
+
+
+def _input(sequences: Sequences, timesteps: int) -> Tensor:
+    if sequences.words:
+        units = f"words between blanks, of which the last {timesteps} are seen"
+        return Tensor(TEXT, "string", ("batch",), units)
+    return Tensor(WINDOW, "float32", ("batch", timesteps, len(sequences.features)), UNITS)
+
+
+def _columns(sequences: Sequences, rows: NDArray[np.float64]) -> tuple[Column, ...]:
+    """The columns of measurements in the rows trained on; texts have none."""
+    if sequences.words:
+        return ()
+    return tuple(
+        describe_column(name, False, rows[:, number])
+        for number, name in enumerate(sequences.features)
+    )
+
+
+def _padded(sequences: Sequences, timesteps: int) -> bool:
+    return not sequences.words and needs_padding(sequences.lengths, timesteps)
 
 
 def _rows(sequences: Sequences, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -95,6 +121,8 @@ def _rows(sequences: Sequences, numbers: NDArray[np.int64]) -> NDArray[np.float6
 def _preprocessing(
     study: ClassificationStudy, kind: str, rows: NDArray[np.float64]
 ) -> Preprocessing:
+    if study.data.text is not None:
+        return Preprocessing("words", (), (), "probabilities", "none")
     scaling = fit_scaling(kind, rows)
     return Preprocessing(
         kind=kind,
@@ -109,7 +137,7 @@ def _sequence_rows(study: ClassificationStudy) -> SequenceRows:
     data = study.data
     length = data.timesteps
     stride = data.stride or length
-    return SequenceRows(data.id, data.label, data.group or _GROUP, length, stride)
+    return SequenceRows(data.id, data.label, data.group or _GROUP, length, stride, data.text)
 
 
 def _data(sequences: Sequences, trained: NDArray[np.int64]) -> dict[str, Any]:

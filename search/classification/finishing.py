@@ -13,6 +13,7 @@ from objectives.classification.metrics import Prediction
 from objectives.classification.sequences import Sequences
 from objectives.classification.split import part_hash
 from objectives.classification.uncertainty import clusters_in_time
+from objectives.export.messages import TEXT, WINDOW
 from objectives.objective import any_hyperparameters
 from reports.classification.contents import ClassificationReport
 from reports.files import write_text_atomically
@@ -182,14 +183,14 @@ def write_classifier_metadata(
 def _input(sequences: Sequences, timesteps: int) -> dict[str, Any]:
     if sequences.words:
         return {
-            "name": "text",
+            "name": TEXT,
             "shape": ["batch"],
             "type": "string",
             "columns": list(sequences.features),
             "units": f"words between blanks, of which the last {timesteps} are seen",
         }
     return {
-        "name": "window",
+        "name": WINDOW,
         "shape": ["batch", timesteps, len(sequences.features)],
         "columns": list(sequences.features),
         "units": "those of the data",

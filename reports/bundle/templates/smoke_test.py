@@ -30,7 +30,8 @@ def check_answers() -> float:
     units = {"forecast": np.array(spread), "quantiles": np.array(spread)[:, None]}
     greatest = 0.0
     with np.load(HERE / "golden.npz", allow_pickle=False) as golden:
-        answers = session.run(names, {"window": golden["window"]})
+        fed = metadata["input"]["name"]
+        answers = session.run(names, {fed: golden[fed]})
         for name, answer in zip(names, answers, strict=True):
             difference = float(np.max(np.abs(answer - golden[name]) / units.get(name, 1.0)))
             if not difference <= TOLERANCE:

@@ -1,5 +1,6 @@
 """A study of texts from the command line to its report: words in their order, which no bag has."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -8,9 +9,14 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
+import onnxruntime
+import pandas as pd
 import pytest
 
-from search.study import TextStudy, load_study
+from objectives.errors import InputError
+from reports.bundle import load_bundle
+from search.study import TextStudy, load_study, make_study
 from tests.reviews import reviews
 
 STUDY = """
@@ -43,20 +49,23 @@ patience = 8
 seeds = 0
 
 [output]
-formats = []
+formats = ["onnx", "keras"]
 """
-_KERAS_ALONE = """
-import sys, keras, numpy, tensorflow
+KERAS_ALONE = """
+import json, sys, keras, tensorflow
 model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-texts = tensorflow.constant(["we came by train the food was not bad again", "The food was BAD", ""])
-print(model(texts)["probabilities"].numpy().tolist())
+texts = json.load(sys.stdin)
+print(json.dumps(model(tensorflow.constant(texts))["probabilities"].numpy().tolist()))
 assert not {"search", "objectives", "reports"} & set(sys.modules)
 """
 
 
-def run_command(command: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_command(
+    command: list[str], *arguments: object, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    words = [*command, *map(str, arguments)]
     return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
+        words, input=given, capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -89,16 +98,86 @@ def test_an_lstm_reads_what_no_bag_of_words_holds(report: dict[str, Any]) -> Non
     assert report["facts"]["test"] == "300 texts, the official ones"
 
 
-def test_keras_alone_loads_the_model_with_its_words(folder: Path) -> None:
-    model = folder / "runs" / "reviews" / "model.keras"
-    done = run_command([sys.executable, "-c", _KERAS_ALONE], model)
+def awkward_reviews() -> list[str]:
+    """A thousand texts unlike those trained on: raised letters, other blanks, words never heard."""
+    texts = reviews(2300)["review"].tolist()[1300:]
+    changes = (
+        str.upper,
+        lambda text: text.replace(" ", "\t \r\n"),
+        lambda text: f"{text}. Été! A\u00a0B\x1c 日本 😀",
+        lambda text: f"\n\x0b{text}\x0c ",
+        lambda text: text[: len(text) % 7],
+    )
+    return [changes[number % len(changes)](text) for number, text in enumerate(texts)]
+
+
+def test_keras_alone_and_onnxruntime_alone_give_a_thousand_texts_the_same(folder: Path) -> None:
+    run = folder / "runs" / "reviews"
+    texts = awkward_reviews()
+    alone = [sys.executable, "-c", KERAS_ALONE]
+    done = run_command(alone, run / "model.keras", given=json.dumps(texts))
     assert done.returncode == 0, done.stderr
-    praised, panned, _ = json.loads(done.stdout)  # the classes are sorted: panned, praised
-    assert praised[1] > 0.8
-    assert panned[0] > 0.8
-    about = json.loads((model.parent / "model.json").read_text())
-    assert about["input"]["name"] == "text"
-    assert about["input"]["shape"] == ["batch"]
+    expected = np.array(json.loads(done.stdout))
+    session = onnxruntime.InferenceSession(run / "bundle" / "model.onnx")
+    (found,) = session.run(["probabilities"], {"text": np.array(texts, np.object_)})
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    one = session.run(None, {"text": np.array(texts[2:3], np.object_)})[0]
+    np.testing.assert_allclose(one, expected[2:3], atol=1e-5)
+    assert 0.2 < (expected[:, 1] > 0.5).mean() < 0.8, "the texts are told apart"
+
+
+def test_the_bundle_says_what_it_takes(folder: Path) -> None:
+    bundle = folder / "runs" / "reviews" / "bundle"
+    about = load_bundle(bundle).metadata
+    assert (about.input.name, about.input.dtype, about.input.shape) == (
+        "text",
+        "string",
+        ("batch",),
+    )
+    assert about.artefacts["onnx"].windows > 1000
+    done = run_command([sys.executable], bundle / "smoke_test.py")
+    assert done.returncode == 0, done.stderr
+    assert "a full stop is part of the word" in (bundle / "README.md").read_text()
+    assert json.loads((bundle.parent / "model.json").read_text())["input"]["name"] == "text"
+
+
+def test_predict_labels_the_texts_of_a_table(folder: Path, command: list[str]) -> None:
+    bundle = folder / "runs" / "reviews" / "bundle"
+    (folder / "fresh.csv").write_text(
+        'number,review\n1,"We came, the FOOD was\tnot bad"\n2,the food was bad on\n'
+    )
+    done = run_command(command, "predict", bundle, folder / "fresh.csv")
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(io.StringIO(done.stdout))
+    assert list(found) == ["row", "label", "probability_panned", "probability_praised"]
+    assert found["label"].tolist() == ["praised", "panned"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("said\ngood\n", "no column 'review', which has the texts"),
+        ('review\ngood\n" "\n', "column 'review', row 1: the text has no words"),
+    ],
+)
+def test_tables_without_texts_are_told_in_one_line(
+    folder: Path, command: list[str], table: str, message: str
+) -> None:
+    (folder / "bad.csv").write_text(table)
+    bundle = folder / "runs" / "reviews" / "bundle"
+    done = run_command(command, "predict", bundle, folder / "bad.csv")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_litert_is_refused_before_a_search() -> None:
+    sections = {
+        "data": {"task": "classification", "text": "review"},
+        "output": {"formats": ["litert"]},
+    }
+    with pytest.raises(InputError, match="LiteRT has no operations on texts: leave litert out"):
+        make_study(sections, "file")
 
 
 def test_queued_points_and_checks_know_the_embedding(folder: Path, command: list[str]) -> None:
