@@ -23,6 +23,7 @@ from search.confirmed import crowned
 from search.intervals import judge_intervals
 from search.judging import judge
 from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
+from search.stored_identity import stored_identity
 from search.study import is_classification
 from storage.ledger import openings_of
 from storage.records import StudyRecord, TrialRecord
@@ -96,9 +97,7 @@ def report_again(
     Raises:
         InputError: the study was not made by lstm-search, or its report.json cannot be read.
     """
-    identity = record.attributes.get("identity")
-    if identity is None:
-        raise InputError(f"study {record.name!r} was not made by lstm-search")
+    identity = stored_identity(record.name, record.attributes)
     if is_classification(identity):
         from search.classification.reporting import report_classes_again  # noqa: PLC0415
 

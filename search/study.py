@@ -334,6 +334,8 @@ def is_classification(identity: Mapping[str, Any]) -> bool:
 def _first_error(error: ValidationError, kind: type[CommonStudy]) -> str:
     """The most telling of pydantic's errors as one line."""
     details = error.errors(include_url=False)
+    # A misspelt key is unknown, and the one that was meant is missing: the first says more.
+    details.sort(key=lambda about: about["type"] != "extra_forbidden")
     first = details[0]["loc"][:2]
     about = max((d for d in details if d["loc"][:2] == first), key=_telling)
     location = _keys(about)

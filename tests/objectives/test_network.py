@@ -1,8 +1,5 @@
 """The network of one trial, and the model that is deployed."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
@@ -12,6 +9,7 @@ import pytest
 from objectives.fast_lstm import FastLSTM
 from objectives.network import build_deployable, build_network
 from objectives.scaling import fit_scaling
+from tests.elsewhere import run_elsewhere
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -229,23 +227,13 @@ def test_the_deployable_model_holds_keras_own_layers_only(deployed, name):
 def test_the_deployable_model_loads_safely_where_this_package_is_not(deployed):
     folder, models, expected = deployed
     script = """
-import sys, keras, numpy
+import keras, numpy
 windows = numpy.load("windows.npy")
 for name in sys.argv[1:]:
     model = keras.saving.load_model(f"{name}.keras", safe_mode=True)
     numpy.save(f"{name}_forecast.npy", model.predict(windows, batch_size=7, verbose=0))
-print(*(name for name in sys.modules if name.split(".")[0] == "objectives"))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, *VARIANTS],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == ""  # nothing of ours was imported
+    run_elsewhere(folder, script, *VARIANTS)
     for name in VARIANTS:
         assert_close(np.load(folder / f"{name}_forecast.npy"), expected[name])
         assert models[name].input.name == "window"

@@ -95,6 +95,16 @@ def test_the_page_opens_from_disk_whole_accessible_and_without_complaint(
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
 
+def test_a_phone_shows_buttons_and_legend_of_the_forecasts_apart(path, opened):
+    page, _ = opened(path, PHONE)
+    buttons, legend, axis = (
+        page.locator(f"#figure-forecasts-0 {part}").first.bounding_box()
+        for part in (".modebar", ".legend", ".xaxislayer-above")
+    )
+    assert legend["y"] >= axis["y"] + axis["height"]
+    assert axis["y"] - buttons["y"] - buttons["height"] > 150  # pixels for the plot
+
+
 def test_light_and_dark_differ_and_the_reader_can_choose(path, opened):
     page, _ = opened(path, WIDE, "dark")
     colours = """[

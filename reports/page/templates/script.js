@@ -51,7 +51,11 @@
       modeBarButtons: [["zoomIn2d", "zoomOut2d", "pan2d", "autoScale2d", "toImage"]],
       displayModeBar: touch ? plot.id.startsWith("figure-forecasts") : "hover",
     };
-    if (touch && config.displayModeBar) layout.margin.t = 36;
+    if (touch && config.displayModeBar) {
+      layout.margin.t = 36; // the buttons' place, where the legend stands otherwise
+      layout.margin.b = 8;
+      Object.assign(layout.legend, { yref: "container", y: 0 });
+    }
     return Plotly.react(plot, coloured(figure.data, styles), layout, config);
   }
 

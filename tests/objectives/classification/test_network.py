@@ -1,9 +1,5 @@
 """The network that classifies, and the model that is deployed: padding changes nothing."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -16,6 +12,7 @@ from objectives.export.comparison import compare
 from objectives.export.conversion import convert
 from objectives.export.messages import ComparisonRequest, ConversionRequest
 from objectives.scaling import fit_scaling
+from tests.elsewhere import run_elsewhere
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -187,25 +184,15 @@ def test_the_deployable_model_is_scaling_network_and_softmax(deployed, name):
 def test_the_deployable_model_loads_safely_where_this_package_is_not(deployed):
     folder, expected = deployed
     script = """
-import sys, keras, numpy
+import keras, numpy
 for name in sys.argv[1:]:
     model = keras.saving.load_model(f"{name}.keras", safe_mode=True)
     kinds = {type(layer).__module__.split(".")[0] for layer in model._flatten_layers()}
     assert kinds == {"keras"}, kinds
     found = model.predict(numpy.load(f"{name}.npy"), batch_size=3, verbose=0)
     numpy.save(f"{name}_found.npy", found["probabilities"])
-print(*(name for name in sys.modules if name.split(".")[0] == "objectives"))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, *DEPLOYED],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == ""  # nothing of ours was imported
+    run_elsewhere(folder, script, *DEPLOYED)
     for name in DEPLOYED:
         np.testing.assert_allclose(np.load(folder / f"{name}_found.npy"), expected[name], atol=1e-5)
 

@@ -116,6 +116,7 @@ def test_a_missing_test_file_is_told_in_one_line(run: tuple[Path, str], command:
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
+        ({"data": {"target": ["x"]}}, r"\[data\] target: unknown key; did you mean 'targets'"),
         ({"data": {"task": "guessing"}}, r"\[data\] task: expected one of 'forecasting', 'class"),
         ({"data": {"task": "classification", "targets": ["x"]}}, r"\[data\] targets: unknown key"),
         ({"data": {"task": "classification", "stride": 2}}, "give timesteps too"),

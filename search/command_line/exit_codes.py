@@ -1,0 +1,43 @@
+"""How a command ends.
+
+Exit codes: 0 done, 1 a mistake of the user's, 2 usage, 3 a bug (with its traceback), 130 interrupted.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+
+def exit_with(carry_out: Callable[[], int]) -> NoReturn:
+    """Turn what a command returns or raises into an exit code and, where it failed, into words."""
+    try:
+        code = carry_out()
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as error:
+        print(
+            f"lstm-search: {error}" if str(error) else "lstm-search: interrupted", file=sys.stderr
+        )
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone; Python would complain at exit
+        code = 1
+    except Exception as error:
+        code = _explain(error)
+    raise typer.Exit(code)
+
+
+def _explain(error: Exception) -> int:
+    from objectives.errors import InputError  # noqa: PLC0415
+    from reports.bundle.errors import BundleError  # noqa: PLC0415
+    from storage.errors import StorageError  # noqa: PLC0415
+
+    if isinstance(error, InputError | BundleError | StorageError):
+        print(f"lstm-search: {error}", file=sys.stderr)
+        return 1
+    traceback.print_exception(error)
+    print("lstm-search: this is a bug; please report it with the lines above", file=sys.stderr)
+    return 3
