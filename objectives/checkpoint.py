@@ -23,7 +23,7 @@ from objectives.messages import Checkpointing, Epoch, ForecastTask, TrialRequest
 from objectives.split import target_hash, validation_hash
 
 # To be raised with every change of what is written, or of the network that a request makes.
-_FORMAT = 2
+_FORMAT = 3
 _PACKAGES = ("lstm-search", "keras", "numpy", "tensorflow")  # another version may compute otherwise
 
 

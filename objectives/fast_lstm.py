@@ -1,11 +1,18 @@
 """The LSTM layer that trials train with: the plain Keras layer's variables, computed the fastest way."""
 
+from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from objectives.front_padding import padding_moved_last, reversed_rows, with_closed_gates
+from objectives.front_padding import (
+    padding_moved_last,
+    padding_of_all,
+    reversed_rows,
+    with_closed_gates,
+    with_zeros,
+)
 from objectives.fused_lstm import fused_lstm
 from objectives.lstm_kernel.native_lstm import native_lstm
 
@@ -18,7 +25,8 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
 
     Training on batches of one known size runs machine code of its own, all else TensorFlow's fused
     kernel. Only for tanh activation, sigmoid gates and no recurrent dropout, on a CPU; `recurrent_layer`
-    sees to that. A mask must be one of padding before the rows, and the first states zero with it.
+    sees to that. A mask must be one of padding before the rows, and the first states zero with it; the
+    steps that are padding in a whole batch are passed over.
     Models are saved with the plain layer, never with this.
     """
 
@@ -27,7 +35,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     ) -> tuple[Any, Any, list[Any]]:
         """Run the layer over `sequences` (batch, timesteps, features), as `keras.layers.RNN` asks."""
         inputs = tf.transpose(sequences, (1, 0, 2))  # (timesteps, batch, features)
+        timesteps, skipped = inputs.shape[0], 0
         present = None if mask is None else tf.transpose(mask)  # (timesteps, batch)
+        if present is not None:
+            skipped = padding_of_all(present)
+            inputs, present = inputs[skipped:], present[skipped:]
         if self.go_backwards:
             inputs = reversed_rows(inputs, present)
         kernel, recurrent_kernel, bias = (
@@ -36,7 +48,8 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         if present is not None:
             inputs, kernel = with_closed_gates(inputs, kernel, present)
         native = training and inputs.shape[1] is not None and self.units >= _FEWEST_NATIVE_UNITS
-        hidden, carry = (native_lstm if native else fused_lstm)(
+        compute = partial(native_lstm, most=timesteps) if native else fused_lstm
+        hidden, carry = compute(
             inputs,
             (kernel, recurrent_kernel, bias),
             initial_state,
@@ -45,6 +58,9 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         if not self.return_sequences:
             return hidden, hidden[None], [hidden, carry]
         last = hidden[-1]
-        if self.go_backwards and present is not None:
-            hidden = padding_moved_last(hidden, present)
+        if present is not None:
+            before, after = skipped, 0
+            if self.go_backwards:
+                hidden, before, after = padding_moved_last(hidden, present), 0, skipped
+            hidden = with_zeros(hidden, before, after, timesteps)
         return last, tf.transpose(hidden, (1, 0, 2)), [last, carry]

@@ -29,6 +29,17 @@ def with_closed_gates(inputs: Any, kernel: Any, present: Any) -> tuple[Any, Any]
     return tf.concat([inputs, padding], axis=2), tf.concat([kernel, shut], axis=0)
 
 
+def padding_of_all(present: Any) -> Any:
+    """How many steps come before the first row of any sequence; `present` is (timesteps, batch)."""
+    return tf.reduce_sum(tf.cast(~tf.reduce_any(present, axis=1), tf.int32))
+
+
+def with_zeros(steps: Any, before: Any, after: Any, timesteps: int) -> Any:
+    """Steps (some, batch, units) as (timesteps, batch, units): states on padding are zero."""
+    whole = tf.pad(steps, [[before, after], [0, 0], [0, 0]])
+    return tf.ensure_shape(whole, (timesteps, *steps.shape[1:]))
+
+
 def reversed_rows(inputs: Any, present: Any) -> Any:
     """Inputs (timesteps, batch, features) in reverse, the padding still before the rows.
 

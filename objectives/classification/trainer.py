@@ -14,6 +14,8 @@ from objectives.classification.settings import SequenceTraining
 from objectives.graph_trainer import GraphTrainer, as_tensor
 from objectives.messages import DivergedError
 
+_SORTED_BATCHES = 8  # more gain little: lengths in a batch then differ by an eighth of their range
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
@@ -57,6 +59,7 @@ class SequenceTrainer(GraphTrainer):
             tf.constant(numbers)
             for numbers in (sequences.ends, sequences.lengths, sequences.labels)
         )
+        self._known_lengths = sequences.lengths
         self._classes = sequences.classes
         self._class_weights = tf.Variable(tf.ones([sequences.classes]))
         self._center = tf.Variable(tf.zeros([features], tf.float64))
@@ -71,6 +74,23 @@ class SequenceTrainer(GraphTrainer):
         """Build the graphs now; see `GraphTrainer`."""
         super().trace()
         self._measure(tf.zeros([0], tf.int64))
+
+    def shuffled(self, examples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The next random order of the examples, in batches of similar length where lengths differ.
+
+        So a batch is as long as it must be: the LSTM passes over what is padding in all of it. What is
+        sorted is `_SORTED_BATCHES` at a time, so that the same sequences do not always meet.
+        """
+        order, size = super().shuffled(examples), self._batch_size
+        if not self._padded:
+            return order
+        batches = len(order) // size
+        whole = order[: batches * size]
+        lengths = np.minimum(self._known_lengths[whole], self._timesteps)
+        group = np.arange(len(whole)) // (_SORTED_BATCHES * size)
+        similar = whole[np.lexsort((lengths, group))].reshape(batches, size)
+        mixed = self._generator.permutation(batches)
+        return np.concatenate([similar[mixed].reshape(-1), order[batches * size :]])
 
     def see(self, fitted: Any, class_weights: NDArray[np.float64]) -> None:
         """See rows through a `Scaling` from now on, or words through a `Vocabulary`.

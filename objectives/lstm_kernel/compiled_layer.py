@@ -11,7 +11,7 @@ class CompiledLayer:
     """A forward pass, then the backward pass that belongs to it, then the next forward pass.
 
     Args:
-        timesteps: steps of a sequence.
+        timesteps: steps of a sequence, at most.
         batch: sequences of a batch.
         features: inputs of a step.
         units: width of the layer.
@@ -21,7 +21,7 @@ class CompiledLayer:
     def __init__(
         self, timesteps: int, batch: int, features: int, units: int, *, whole: bool
     ) -> None:
-        self._timesteps, self._batch, self._units, self._whole = timesteps, batch, units, whole
+        self._batch, self._units, self._whole = batch, units, whole
         self._sizes = sizes = sizes_for(features, units)
         self._code = machine_code(sizes)
         self._rows = rows = -(-batch // sizes.tile) * sizes.tile
@@ -33,7 +33,7 @@ class CompiledLayer:
         self._gradient = zeros(sizes.panels, sizes.stride, GATES, sizes.lanes)
         self._received = zeros(timesteps if whole else 1, rows, sizes.width)
         self._hidden, self._carry = zeros(rows, sizes.width), zeros(rows, sizes.width)
-        self._passes = 0
+        self._steps, self._passes = 0, 0  # of the latest pass, and of all
 
     def forward(
         self, inputs: Floats, kernel: Floats, bias: Floats, state: Floats, carry: Floats
@@ -41,7 +41,7 @@ class CompiledLayer:
         """Compute all steps.
 
         Args:
-            inputs: (timesteps, batch, features).
+            inputs: (timesteps, batch, features); fewer steps may come than there can be.
             kernel: (features + units, 4 * units), gates in the order i, f, c, o.
             bias: (4 * units,).
             state: the first hidden state (batch, units).
@@ -52,8 +52,9 @@ class CompiledLayer:
             state (batch, units), and the number of this pass.
         """
         sizes, batch, units = self._sizes, self._batch, self._units
-        hidden = self._operands[:, :batch, :units]
-        self._operands[:-1, :batch, sizes.width + 1 : sizes.depth] = inputs
+        self._steps = steps = len(inputs)
+        hidden = self._operands[: steps + 1, :batch, :units]
+        self._operands[:steps, :batch, sizes.width + 1 : sizes.depth] = inputs
         hidden[0] = state
         self._cells[0, :batch, :units] = carry
         pack(kernel[sizes.features :], self._weights[:, :units])
@@ -61,10 +62,10 @@ class CompiledLayer:
         pack(kernel[: sizes.features], self._weights[:, sizes.width + 1 : sizes.depth])
         arrays = (self._operands, self._weights, self._gates, self._cells)
         apart = [self._rows * size for size in (sizes.stride, sizes.gates, sizes.width)]
-        self._code.call("forward", *arrays, self._timesteps, self._rows, *apart)
+        self._code.call("forward", *arrays, steps, self._rows, *apart)
         self._passes += 1
         wanted = hidden[1:] if self._whole else hidden[-1]
-        return wanted.copy(), self._cells[-1, :batch, :units].copy(), np.int64(self._passes)
+        return wanted.copy(), self._cells[steps, :batch, :units].copy(), np.int64(self._passes)
 
     def backward(
         self, number: np.int64, kernel: Floats, hidden: Floats, carry: Floats
@@ -91,30 +92,30 @@ class CompiledLayer:
         batch, units, sizes = self._batch, self._units, self._sizes
         apart = self._rows * sizes.width if self._whole else 0
         self._hidden.fill(0.0)
-        target = self._received if self._whole else self._hidden
+        target = self._received[: self._steps] if self._whole else self._hidden
         target[..., :batch, :units] = hidden
         self._carry[:batch, :units] = carry
         flowing = (self._received, self._hidden, self._carry)
         back = packed_back(kernel[sizes.features :], sizes)
         arrays = (self._gates, self._cells, back, *flowing)
-        self._code.call("backward", *arrays, self._timesteps, self._rows, apart)
+        self._code.call("backward", *arrays, self._steps, self._rows, apart)
         states = [array[:batch, :units].copy() for array in flowing[1:]]
         return *self._weights_gradient(), states[0], states[1]
 
     def inputs_gradient(self, kernel: Floats) -> Floats:
         """The gradient of the inputs (timesteps, batch, features), after the backward pass."""
         sizes = self._sizes
-        shape = (self._timesteps, self._rows, sizes.feature_vectors * sizes.lanes)
+        shape = (self._steps, self._rows, sizes.feature_vectors * sizes.lanes)
         found = np.empty(shape, np.float32)
         back = packed_back(kernel[: sizes.features], sizes)
-        self._code.call("inputs", self._gates, back, found, self._timesteps * self._rows)
+        self._code.call("inputs", self._gates, back, found, self._steps * self._rows)
         return np.ascontiguousarray(found[:, : self._batch, : sizes.features])
 
     def _weights_gradient(self) -> tuple[Floats, Floats]:
         sizes = self._sizes
         self._gradient.fill(0.0)
         arrays = (self._operands, self._gates, self._gradient)
-        self._code.call("weights", *arrays, self._timesteps, self._rows)
+        self._code.call("weights", *arrays, self._steps, self._rows)
         found = unpack(self._gradient, self._units)
         parts = (found[sizes.width + 1 : sizes.depth], found[: self._units])
         return np.concatenate(parts), found[sizes.width].copy()

@@ -7,8 +7,10 @@ import tensorflow as tf
 from objectives.lstm_kernel.compiled_layer import CompiledLayer
 
 
-def native_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[Any, Any]:
-    """All time steps of one LSTM layer, for training; every shape must be known.
+def native_lstm(
+    inputs: Any, weights: Any, states: Any, *, whole: bool, most: int
+) -> tuple[Any, Any]:
+    """All time steps of one LSTM layer, for training; every shape but the steps' must be known.
 
     Args:
         inputs: (timesteps, batch, features).
@@ -16,6 +18,7 @@ def native_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple
             kernel (units, 4 * units) and bias (4 * units,).
         states: the first hidden and the first cell state, each (batch, units).
         whole: whether every step's hidden state is wanted or only the last one's.
+        most: time steps that there can be.
 
     Returns:
         The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
@@ -24,7 +27,7 @@ def native_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple
     kernel, recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
     timesteps, size, features = inputs.shape
-    layer = CompiledLayer(timesteps, size, features, units, whole=whole)
+    layer = CompiledLayer(most, size, features, units, whole=whole)
     batch = (size, units)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]

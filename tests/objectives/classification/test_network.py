@@ -57,7 +57,7 @@ def assert_close(ours, theirs):
 VARIANTS = {
     "one_way": {"units": (5, 4)},
     "both_ways": {"units": (5, 4), "bidirectional": True},
-    "wide": {"units": (64,), "skip": "none"},
+    "wide": {"units": (100,), "skip": "none"},
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from objectives import graph_trainer
+from objectives import fast_lstm, graph_trainer
 from objectives.classification.learner import SequenceLearner
 from objectives.messages import DivergedError
 from objectives.training import replay
@@ -58,6 +58,46 @@ def test_the_training_loss_is_cross_entropy_with_smoothing_and_class_weights(mak
     expected = (-(wanted * np.log(found)).sum(axis=1) * weights[labels]).mean()
     assert trainer.update(numbers, 0, 3, STILL) == pytest.approx(expected, rel=1e-4)
     assert plain.update(numbers, 0, 3, STILL) == pytest.approx(log_loss(labels, found), rel=1e-4)
+
+
+def test_batches_hold_sequences_of_similar_length_and_an_epoch_each_of_them_once(make_trainer):
+    task, _, trainer = make_trainer({"batch_size": 4}, padded=True)
+    examples = np.arange(70)
+    order = trainer.shuffled(examples)
+    assert sorted(order) == list(examples)
+    batches = task.lengths[order[:68]].reshape(17, 4)
+    spread = np.ptp(batches, axis=1).mean()
+    alone = np.ptp(task.lengths[examples[:68]].reshape(17, 4), axis=1).mean()
+    assert spread < 0.5 * alone
+    longest = batches.max(axis=1)
+    assert (np.diff(longest) < 0).any(), "short batches do not all come first"
+    assert (np.diff(longest) > 0).any()
+    again = make_trainer({"batch_size": 4}, padded=True)[2]
+    np.testing.assert_array_equal(again.shuffled(examples), order)
+    assert set(trainer.shuffled(examples)[:4]) != set(order[:4]), "others meet in the next epoch"
+
+
+def test_sequences_of_equal_length_are_shuffled_as_ever(make_trainer):
+    trainer = make_trainer({"batch_size": 4})[2]
+    expected = np.random.default_rng(3).permutation(np.arange(70))
+    np.testing.assert_array_equal(trainer.shuffled(np.arange(70)), expected)
+
+
+@pytest.mark.parametrize("units", [(4, 4), (16, 16)])  # by the fused kernel, by our own code
+def test_an_epoch_comes_to_the_same_however_far_its_batches_are_padded(
+    make_trainer, monkeypatch, units
+):
+    weights = []
+    for skipped in (fast_lstm.padding_of_all, lambda present: 0):
+        monkeypatch.setattr(fast_lstm, "padding_of_all", skipped)
+        _, examples, trainer = make_trainer(
+            {"batch_size": 4, "bidirectional": True, "units": units}, padded=True
+        )
+        order = trainer.shuffled(examples.training)
+        trainer.update(order, 0, trainer.updates_an_epoch(len(order)), 0.01)
+        weights.append(trainer.network.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_overlapping_sequences_count_their_rows_once_in_the_scaling(
