@@ -35,12 +35,14 @@ from storage.turn import wait_for_turn
 class Chosen:
     """A winner: `trial` is what the refit replays, under the number of the search's trial.
 
-    `study` and `run` say where its weights are linked: a trial of that study.
+    `study` and `run` say where its weights are linked: a trial of that study; `others` are its runs
+    with other seeds.
     """
 
     trial: TrialRecord
     study: optuna.Study
     run: int
+    others: tuple[int, ...] = ()
 
 
 def confirm(
@@ -143,4 +145,5 @@ def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
     seeds = range(confirmation.candidates[0].seeds)
     mine = [ended[confirmation.winner, run] for run in seeds]
     median = sorted(mine, key=lambda trial: trial.value or 0.0)[(len(mine) - 1) // 2]
-    return Chosen(replace(median, number=confirmation.winner), runs, median.number)
+    others = tuple(trial.number for trial in mine if trial is not median)
+    return Chosen(replace(median, number=confirmation.winner), runs, median.number, others)

@@ -102,7 +102,7 @@ def refit_winner(
         found = _train_again(task, winner, compute)
     temperature = None
     if isinstance(task, SequenceTask) and isinstance(study, ClassificationStudy):
-        validation = collected(task, found.outputs)
+        validation = collected(task, found, study.final.members)
         save_validation(study.directory, validation)
         temperature = calibrated(validation, study.final)
     request = RefitRequest(

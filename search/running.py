@@ -87,8 +87,9 @@ def run_study(
         chosen = choose_winner(storage, found)
         if chosen is None:
             raise InputError(no_winner(record_of_study(found)))
-        run = chosen.study.get_trials(deepcopy=False)[chosen.run]
-        kept = partial(load_kept, artifacts, run)
+        runs = chosen.study.get_trials(deepcopy=False)
+        others = [runs[number] for number in chosen.others]
+        kept = partial(load_kept, artifacts, runs[chosen.run], others)
         with alone(study.directory):
             refitted = refit_winner(study, task, chosen.trial, compute[0], kept)
             ending = Ending(study, preparation, task, chosen.trial, refitted, started)

@@ -21,6 +21,7 @@ from storage.artifacts import attach_file, linked_artifacts
 from storage.errors import StorageError
 
 Weights = tuple[NDArray[np.float32], ...]
+Logits = tuple[NDArray[np.float32], ...]
 
 _WEIGHTS, _OUTPUTS = "weights.npz", "validation_logits.npz"
 _DAMAGED = (ValueError, EOFError, KeyError, BadZipFile, zlib.error)
@@ -32,11 +33,13 @@ class Kept:
     """What is kept of a trial.
 
     `weights` are the network's of the last fold, in its order, and `outputs` a classifier's logits
-    (sequences, classes) of each fold's validation sequences; none of forecasts.
+    (sequences, classes) of each fold's validation sequences; none of forecasts. `others` are the same of
+    trials that differ in their seed alone.
     """
 
     weights: Weights
-    outputs: tuple[NDArray[np.float32], ...] = ()
+    outputs: Logits = ()
+    others: tuple[Logits, ...] = ()
 
     @classmethod
     def of(cls, outcome: TrialOutcome) -> "Kept":
@@ -78,10 +81,15 @@ def load_weights(store: ArtifactStore, trial: FrozenTrial) -> Weights | None:
     return _load(store, trial, _WEIGHTS)
 
 
-def load_kept(store: ArtifactStore, trial: FrozenTrial) -> Kept | None:
-    """The weights of a trial, and the logits where there are any; see `load_weights`."""
+def load_kept(
+    store: ArtifactStore, trial: FrozenTrial, others: Sequence[FrozenTrial] = ()
+) -> Kept | None:
+    """The weights of a trial, and its and others' logits where there are any; see `load_weights`."""
     weights = load_weights(store, trial)
-    return None if weights is None else Kept(weights, _load(store, trial, _OUTPUTS) or ())
+    if weights is None:
+        return None
+    found = [_load(store, each, _OUTPUTS) for each in others]
+    return Kept(weights, _load(store, trial, _OUTPUTS) or (), tuple(each for each in found if each))
 
 
 def _save(

@@ -79,7 +79,8 @@ class SequenceTrainer(GraphTrainer):
         """The next random order of the examples, in batches of similar length where lengths differ.
 
         So a batch is as long as it must be: the LSTM passes over what is padding in all of it. What is
-        sorted is `_SORTED_BATCHES` at a time, so that the same sequences do not always meet.
+        sorted is `_SORTED_BATCHES` of one pass at a time, so that the same sequences do not always meet,
+        and none meets itself.
         """
         order, size = super().shuffled(examples), self._batch_size
         if not self._padded:
@@ -87,8 +88,9 @@ class SequenceTrainer(GraphTrainer):
         batches = len(order) // size
         whole = order[: batches * size]
         lengths = np.minimum(self._known_lengths[whole], self._timesteps)
-        group = np.arange(len(whole)) // (_SORTED_BATCHES * size)
-        similar = whole[np.lexsort((lengths, group))].reshape(batches, size)
+        number, place = np.divmod(np.arange(len(whole)), len(examples))
+        sorting = (lengths, place // (_SORTED_BATCHES * size), number)  # the last decides first
+        similar = whole[np.lexsort(sorting)].reshape(batches, size)
         mixed = self._generator.permutation(batches)
         return np.concatenate([similar[mixed].reshape(-1), order[batches * size :]])
 

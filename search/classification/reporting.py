@@ -7,8 +7,8 @@ from statistics import fmean, stdev
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
+from objectives.classification.calibration import averaged
 from objectives.classification.metrics import (
     calibration_error,
     class_scores,
@@ -71,8 +71,8 @@ def classification_report(
 
 def validation_scores(found: Validation) -> FoldScores:
     """Score each fold by itself, as the search does, and take the mean."""
-    shares = softmax(found.logits.astype(np.float64), axis=1)
-    classes = found.logits.shape[1]
+    shares = averaged(found.logits[:1])
+    classes = found.logits.shape[2]
     folds = [found.folds == number for number in np.unique(found.folds)]
     each = [scores(found.labels[mine], shares[mine], classes) for mine in folds]
     by_metric = {metric: [figures[metric] for figures in each] for metric in each[0]}
@@ -90,12 +90,11 @@ def _calibration(stored: StoredProbabilities) -> Calibration | None:
     if stored.temperature is None or stored.uncalibrated is None:
         return None
     found = stored.validation
-    logits = found.logits.astype(np.float64)
     return Calibration(
         temperature=stored.temperature,
         sequences=len(found.labels),
-        validation_before=_worth(found.labels, softmax(logits, axis=1)),
-        validation_after=_worth(found.labels, softmax(logits / stored.temperature, axis=1)),
+        validation_before=_worth(found.labels, averaged(found.logits)),
+        validation_after=_worth(found.labels, averaged(found.logits, stored.temperature)),
         test_before=_worth(stored.truth, stored.uncalibrated),
         test_after=_worth(stored.truth, stored.test),
     )

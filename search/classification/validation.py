@@ -1,6 +1,5 @@
 """What a winner said of the sequences that validate, each by a network that had not trained on it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from objectives.classification.calibration import fit_temperature
 from objectives.classification.messages import SequenceTask
 from objectives.classification.settings import SequenceFinal
 from reports.files import atomically
+from search.weights import Kept
 
 _FILE = "validation.npz"
 
@@ -21,7 +21,8 @@ class Validation:
     """The validation sequences of all folds, one fold after the other.
 
     `folds` (sequences,) says in which fold each validates, from 1; `labels` (sequences,) are numbers of
-    classes, `logits` (sequences, classes) what the network of that fold gives.
+    classes, `logits` (networks, sequences, classes) what networks of that fold give: first the winner's,
+    then those of other seeds that have been trained alike.
     """
 
     folds: NDArray[np.int64]
@@ -33,14 +34,15 @@ class Validation:
         return {"folds": self.folds, "labels": self.labels, "logits": self.logits}
 
 
-def collected(task: SequenceTask, outputs: Sequence[NDArray[np.float32]]) -> Validation:
-    """Put the logits of all folds together."""
+def collected(task: SequenceTask, kept: Kept, members: int) -> Validation:
+    """Put the logits of all folds together, of `members` networks where there are as many."""
     numbers = [fold.validation for fold in task.split.folds]
     counts = [len(some) for some in numbers]
+    networks = [kept.outputs, *kept.others][:members]
     return Validation(
         folds=np.repeat(np.arange(1, len(numbers) + 1), counts),
         labels=task.labels[np.concatenate(numbers)],
-        logits=np.concatenate(outputs),
+        logits=np.stack([np.concatenate(outputs) for outputs in networks]),
     )
 
 

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from objectives.classification.calibration import fit_temperature
+from objectives.classification.calibration import averaged, fit_temperature
 
 
 def log_loss(logits, labels):
@@ -27,7 +27,7 @@ def digits():
 def test_the_temperature_is_that_of_scikit_learn(digits):
     found, inputs, labels = digits
     logits = found.decision_function(inputs)
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits[None], labels)
     theirs = CalibratedClassifierCV(
         FrozenEstimator(found), method="temperature", cv=2, ensemble=False
     )
@@ -41,15 +41,29 @@ def test_the_temperature_is_that_of_scikit_learn(digits):
 def test_no_other_temperature_has_a_smaller_log_loss(digits):
     found, inputs, labels = digits
     logits = 0.3 * found.decision_function(inputs)
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits[None], labels)
     best = log_loss(logits / temperature, labels)
     others = [
         log_loss(logits / (temperature * factor), labels) for factor in (0.9, 0.98, 1.02, 1.1)
     ]
     assert best < min(others)
-    assert fit_temperature(10 * logits, labels) == pytest.approx(10 * temperature, rel=1e-3)
+    assert fit_temperature(10 * logits[None], labels) == pytest.approx(10 * temperature, rel=1e-3)
 
 
 def test_where_all_is_right_nothing_is_changed():
     labels = np.array([0, 1, 1])
-    assert fit_temperature(np.array([[2.0, 1.0], [0.0, 3.0], [0.0, 0.1]]), labels) == 1.0
+    assert fit_temperature(np.array([[[2.0, 1.0], [0.0, 3.0], [0.0, 0.1]]]), labels) == 1.0
+
+
+def test_networks_that_are_averaged_need_be_less_unsure_each(digits):
+    found, inputs, labels = digits
+    logits = found.decision_function(inputs)
+    generator = np.random.default_rng(0)
+    several = np.stack([logits + generator.normal(size=logits.shape, scale=8) for _ in range(5)])
+    temperature = fit_temperature(several, labels)
+    assert temperature < fit_temperature(several[:1], labels)
+    best, *others = (
+        -np.log(averaged(several, temperature * factor)[np.arange(len(labels)), labels]).mean()
+        for factor in (1.0, 0.95, 1.05)
+    )
+    assert best < min(others)
