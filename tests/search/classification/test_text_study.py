@@ -45,6 +45,9 @@ trials = 2
 epochs = 25
 patience = 8
 
+[final]
+members = 1
+
 [confirm]
 seeds = 0
 
