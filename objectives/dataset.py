@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.calendar import calendar_columns, calendar_names
 from objectives.categories import indicator_names, read_categories
 from objectives.errors import InputError
 from objectives.reading import (
@@ -38,7 +39,8 @@ class Dataset:
     None without timestamps and where a calendar makes it vary, and then `frequency` is pandas' name
     for that calendar ("MS" for months). `source` is the path as given, or "DataFrame". `filled`
     counts, for each column that had any, the cells that the fill rule made. `categories` are those of
-    each categorical column, whose indicators ("wind=NW") are the last of the columns, in this order.
+    each categorical column, whose indicators ("wind=NW") follow the numeric columns, in this order; the
+    columns of the calendar are the last.
     """
 
     values: NDArray[np.float64]
@@ -134,7 +136,8 @@ def dataset_from_frame(
     )  # (rows, columns)
     categories, indicators = read_categories(frame, settings, where)
     names = (*numbers, *indicator_names(categories))
-    check_once(names, "the inputs", where)
+    of_calendar = calendar_names(settings.calendar)
+    check_once((*names, *of_calendar), "the inputs", where)
     values = np.hstack([values, indicators])
     grid = TimeGrid() if column is None else find_grid(column, settings, where)
     _check_cells(values, names, settings, where)
@@ -144,16 +147,19 @@ def dataset_from_frame(
     of_no_category = settings.fill if isinstance(settings.fill, str) else 0.0
     _fill(values[:, len(numbers) :], of_no_category)
     _check_targets(values, settings, where)
+    filled = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+    if settings.calendar:
+        values = np.hstack([values, _calendar(grid, settings, where)])
     values.setflags(write=False)
     return Dataset(
         values=values,
-        columns=names,
+        columns=(*names, *of_calendar),
         targets=settings.targets,
         times=grid.times,
         step=grid.step,
         frequency=grid.frequency,
         source=source,
-        filled={name: int(count) for name, count in zip(names, counts, strict=True) if count},
+        filled=filled,
         categories=categories,
     )
 
@@ -178,6 +184,15 @@ def _time_column(
     if settings.time is None and not isinstance(index, pd.DatetimeIndex):
         return None
     return pd.Series(index, name=index.name or "index")
+
+
+def _calendar(grid: TimeGrid, settings: DataSettings, source: str) -> NDArray[np.float64]:
+    if grid.times is None:
+        raise InputError(
+            f"{source}: [data] calendar needs timestamps, and there are none: name their column in "
+            "[data] time, or leave calendar out"
+        )
+    return calendar_columns(grid.times, settings.calendar)
 
 
 def _check_cells(

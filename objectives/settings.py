@@ -3,11 +3,20 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    model_validator,
+)
 
 Fill = Literal["none", "forward", "interpolate"]
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Metric = Literal["mse", "mae", "rmse"]
+Period = Literal["day", "week", "year"]
 Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
@@ -15,6 +24,12 @@ Rows = Annotated[Integer, Field(ge=1)]
 Gap = Annotated[Integer, Field(ge=0)]
 Quantiles = tuple[Share, ...]
 MEDIAN = 0.5
+
+
+def _distinct(periods: tuple[Period, ...]) -> tuple[Period, ...]:
+    if len(set(periods)) < len(periods):
+        raise ValueError("a period is listed twice")
+    return periods
 
 
 class Section(BaseModel):
@@ -31,7 +46,8 @@ class DataSettings(Section):
     Rows before `first_row` are left out, as if the table began there. `features` are the input columns,
     None for every numeric column; targets are always inputs too. So are the `categorical` columns, of
     text or codes: one column of zeros and ones for each category that the training rows have (any other
-    is zero in all). `horizon` and `stride` count rows: how many steps are forecast, and how far apart
+    is zero in all). `calendar` adds columns that say where in these periods a row lies, told from its
+    timestamp. `horizon` and `stride` count rows: how many steps are forecast, and how far apart
     two windows' first targets lie. `fill` says what becomes of missing cells and missing timestamps:
     "none" refuses them, "forward" repeats the last value, "interpolate" draws a line (which looks ahead
     to the next value), and a number stands in for every one of them (a missing category is none).
@@ -43,6 +59,7 @@ class DataSettings(Section):
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     features: tuple[str, ...] | None = None
     categorical: tuple[str, ...] = ()
+    calendar: Annotated[tuple[Period, ...], AfterValidator(_distinct)] = ()
     first_row: Annotated[Integer, Field(ge=0)] = 0
     horizon: Annotated[Integer, Field(ge=1)] = 1
     stride: Annotated[Integer, Field(ge=1)] = 1

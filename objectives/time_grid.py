@@ -81,7 +81,7 @@ def _complete(
 ) -> tuple[pd.DatetimeIndex, str | None]:
     """Return the fewest timestamps that include all of these, by steps or by a named calendar."""
     first, last = times[0], times[-1]
-    distances = np.diff(times.to_numpy())  # (rows - 1,)
+    distances = np.diff(times.tz_localize(None).to_numpy())  # (rows - 1,)
     odd = distances % step.to_timedelta64() != np.timedelta64(0)
     size = len(times) * _LARGEST_GROWTH if odd.any() else (last - first) // step + 1
     best: tuple[pd.DatetimeIndex, str | None] | None = None

@@ -94,6 +94,7 @@ def draft_metadata(
         quantiles=study.training.forecast_quantiles,
         intervals=interval_metadata(stored),
         categories=dataset.categories,
+        calendar=study.data.calendar,
     )
 
 

@@ -147,6 +147,7 @@ def _data(seen: Survey, plan: Plan) -> list[str]:
         lines += prose(f"Left out: {', '.join(reasons)}.")
     lines += [setting("features", seen.features)]
     lines += [unused("categorical", (), "columns of text or codes: an input for each category")]
+    lines += [unused("calendar", (), '"day", "week", "year": inputs that tell the time in them')]
     lines += [unused("first_row", 0, "rows of the table before it are left out")]
     lines += [setting("horizon", plan.horizon, f"rows to forecast{_lasting(seen, plan.horizon)}")]
     lines += [unused("stride", 1, "rows from one window to the next")]

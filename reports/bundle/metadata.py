@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from reports.bundle.calendar import calendar_names
 from reports.bundle.errors import BundleError
 
 SCHEMA = 1
@@ -158,7 +159,8 @@ class Metadata:
     `labels` the classes of "probabilities", in order; both are empty where there is no such output.
     `intervals` is what the study measured of its forecasts' errors, None where it did not. `categories`
     are those of each column whose indicators ("wind=NW") are among the `columns`: rows of data have the
-    column "wind" instead.
+    column "wind" instead. The last columns are those of the `calendar`, "day", "week" or "year", which
+    are told from the timestamps of the rows.
 
     A classifier has no targets and the horizon 0. It is fed the last `timesteps` rows of a sequence; in
     front of a shorter one stand rows that have the value `padding` in every column, which the graph
@@ -192,11 +194,13 @@ class Metadata:
     intervals: Mapping[str, Any] | None = None
     padding: float | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calendar: tuple[str, ...] = ()
 
     @property
     def numeric_columns(self) -> tuple[str, ...]:
         """The columns that rows of data have as they are, in the order of the input."""
         made = {f"{name}={label}" for name, labels in self.categories.items() for label in labels}
+        made |= {*calendar_names(self.calendar)}
         return tuple(column.name for column in self.columns if column.name not in made)
 
     @property

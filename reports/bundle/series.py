@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from reports.bundle.calendar import calendar_columns, calendar_names
 from reports.bundle.categories import Labels, indicators, unknown_categories
 from reports.bundle.errors import BundleError
 from reports.bundle.metadata import Metadata
@@ -105,10 +106,20 @@ def make_series(
         source: how messages name the rows.
 
     Raises:
-        BundleError: timestamps are not in order, or do not fit the model's step.
+        BundleError: timestamps are not in order, do not fit the model's step, or are missing where the
+            model needs them.
     """
+    told = calendar_names(about.calendar)
+    if told and times is None:
+        raise BundleError(
+            f"{source}: the model is told the time of {' and '.join(about.calendar)}, and the "
+            "rows have no timestamps"
+        )
     found = {**numbers, **indicators(labels, about)}
-    values = np.column_stack([found[column.name] for column in about.columns])
+    values = np.column_stack(
+        [found[column.name] for column in about.columns if column.name in found]
+    )
+    values = np.pad(values, ((0, 0), (0, len(told))))  # the grid tells what belongs there
     grid = None
     if times is not None and len(times):
         places = places_in_time(times, about.time, source)
@@ -117,6 +128,8 @@ def make_series(
         spread = np.full((rows, values.shape[1]), np.nan)
         spread[places] = values
         values = spread
+        if told:
+            values[:, -len(told) :] = calendar_columns(grid[:rows], about.calendar)
     values = np.where(np.isfinite(values), values, np.nan)
     missing = np.isnan(values).sum()
     fill_rows(values, about)

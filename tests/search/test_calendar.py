@@ -1,0 +1,69 @@
+"""The time of day, week and year as inputs: the same when a model is trained and when it forecasts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from objectives.dataset import dataset_from_frame
+from objectives.errors import InputError
+from objectives.settings import DataSettings
+from reports.bundle import BundleError, Metadata
+from reports.bundle.frames import series_from_frame
+from reports.bundle.metadata import TimeAxis
+from tests.bundles import METADATA
+
+PERIODS = ("week", "day", "year")
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Three days by the hour, of which one is missing, at an offset of two hours."""
+    times = pd.date_range("2023-12-31", periods=72, freq="h", tz="UTC").tz_convert("+02:00")
+    table = pd.DataFrame({"when": times.map(pd.Timestamp.isoformat), "load": np.arange(72.0) % 7})
+    return table.drop(index=30).reset_index(drop=True)
+
+
+def settings(**changes: object) -> DataSettings:
+    given = {"targets": ("load",), "time": "when", "fill": "forward", "calendar": PERIODS}
+    return DataSettings.model_validate({**given, **changes})
+
+
+def metadata(frame: pd.DataFrame) -> Metadata:
+    dataset = dataset_from_frame(frame, settings())
+    return replace(
+        METADATA,
+        columns=tuple(replace(METADATA.columns[0], name=name) for name in dataset.columns),
+        time=TimeAxis("when", "P0DT1H0M0S", None, "UTC"),
+        preprocessing=replace(METADATA.preprocessing, fill="forward"),
+        calendar=PERIODS,
+    )
+
+
+def test_waves_go_around_once_twice_and_three_times_in_a_period(frame):
+    dataset = dataset_from_frame(frame, settings(calendar=("day",)))
+    assert dataset.columns[:3] == ("load", "day_sin1", "day_cos1")
+    turn = 2 * np.pi * np.arange(72) / 24  # in UTC, and where a row is missing too
+    expected = [wave(number * turn) for number in (1, 2, 3) for wave in (np.sin, np.cos)]
+    np.testing.assert_allclose(dataset.values[:, 1:], np.column_stack(expected), atol=1e-9)
+    assert dataset.filled == {"load": 1}
+
+
+def test_a_calendar_needs_timestamps_and_columns_of_its_own(frame):
+    with pytest.raises(InputError, match="calendar needs timestamps"):
+        dataset_from_frame(frame[["load"]], settings(time=None))
+    with pytest.raises(InputError, match="'day_sin1' is listed twice"):
+        dataset_from_frame(frame.assign(day_sin1=0.0), settings())
+
+
+def test_a_bundle_tells_fresh_rows_what_training_was_told(frame):
+    about = metadata(frame)
+    assert about.numeric_columns == ("load",)
+    series = series_from_frame(frame, about)
+    trained = dataset_from_frame(frame, settings())
+    np.testing.assert_array_equal(series.values, trained.values)
+    with pytest.raises(BundleError, match="time of week and day and year, and the rows have no"):
+        series_from_frame(
+            frame.drop(columns="when"), replace(about, time=TimeAxis(None, None, None, None))
+        )
