@@ -41,6 +41,7 @@ Prediction = ForecastRequest | ProbabilitiesRequest
 Request = TrialRequest | RefitRequest | Prediction | ConversionRequest | ComparisonRequest
 Predicted = ForecastOutcome | ProbabilitiesOutcome
 Outcome = TrialOutcome | RefitOutcome | Predicted | ConversionOutcome | ComparisonOutcome
+_FIRST = "objectives.quiet_tensorflow"
 _PRELOADED = "objectives.trial"
 _ONE_THREAD = Compute()
 _LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
@@ -169,7 +170,7 @@ def _context() -> ForkServerContext:
     # A file called tensorflow.py where the user happens to stand must not pass for the package.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_PRELOADED])
+    context.set_forkserver_preload([_FIRST, _PRELOADED])
     return context
 
 

@@ -236,7 +236,7 @@ def test_a_run_whose_audit_fails_says_so_and_keeps_its_results(
     ]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    line = done.stderr.splitlines()[-1]
+    (line,) = done.stderr.splitlines()
     assert line.startswith(f"lstm-search: AUDIT FAILED: it does not hold that “{OTHERS}”.")
     assert (
         f"**AUDIT FAILED: it does not hold that “{OTHERS}”.**"
