@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.figure_style import ACCENT, BASELINE_COLOURS, MUTED, SECOND, TRUTH
 from reports.figure_style import MODEL as MODEL_COLOUR
 from reports.numbers import report_numbers
+from reports.page.class_figures import confusion_figure, reliability_figure
 from reports.page.figure import MODEL, NAIVE, PageFigure, axes, line
 from reports.page.forecast_figures import forecast_figures, step_figure
 from reports.wording import baseline_label
@@ -22,6 +24,7 @@ _COLOURS = {
     "--muted": MUTED,
     "--accent": ACCENT,
     "--second": SECOND,
+    "--card": "#FFFFFF",
     **{f"--naive-{number}": colour for number, colour in enumerate(BASELINE_COLOURS, 1)},
 }
 
@@ -41,16 +44,40 @@ def progress_figure(record: StudyRecord, metric: str, naive: Mapping[str, float]
         for (name, value), style in zip(naive.items(), NAIVE, strict=False)
     ]
     layout = axes("Trial", f"Validation {metric}", logarithmic=True)
-    layout["title"] = {"text": "The search beside naive forecasts"}
+    layout["title"] = {"text": "The search beside what costs nothing"}
     return {"data": _coloured([trace, *scale]), "layout": layout}
 
 
-def winner_figures(report: StudyReport) -> dict[str, Figure]:
-    """The winner beside the naive forecasts on the test set: error by step, and first forecasts."""
+def winner_figures(report: StudyReport | ClassificationReport) -> dict[str, Figure]:
+    """The winner on the test set.
+
+    Of forecasts error by step and first forecasts beside the naive ones; of classes what is taken for
+    what, and what probabilities are worth.
+    """
+    if isinstance(report, ClassificationReport):
+        return _class_figures(report)
     steps = step_figure(report_numbers(report))
     figures = {"test-error-by-step": steps} if steps else {}
     figures["test-forecasts"] = forecast_figures(report.forecasts)[0]
     return {name: _for_dashboard(figure) for name, figure in figures.items()}
+
+
+def _class_figures(report: ClassificationReport) -> dict[str, Figure]:
+    numbers = report_numbers(report)
+    calibration = numbers["calibration"]
+    before = calibration and calibration["test"]["before"]
+    figures = {
+        "test-confusion": confusion_figure(numbers["labels"], numbers["confusion_matrix"]),
+        "test-reliability": reliability_figure(numbers["reliability"], before),
+    }
+    return {
+        name: {
+            "data": _coloured(list(figure.data)),
+            "layout": {**_coloured(figure.layout), "title": {"text": figure.title}},
+        }
+        for name, figure in figures.items()
+        if figure is not None
+    }
 
 
 def _for_dashboard(figure: PageFigure) -> Figure:

@@ -12,18 +12,17 @@ import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
-from reports.contents import StudyReport
 from reports.writing import write_report
 from search.confirmation import choose_winner, confirm
 from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
 from search.ending import Ending, end_study
-from search.preparation import Preparation, make_directory
+from search.preparation import make_directory
 from search.refitting import alone, refit_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
-from search.study import AnyStudy, Study
+from search.study import AnyStudy
 from search.study_figures import importances, study_figures
 from search.study_note import StudyNote
 from search.tasks import prepare_study, share_data
@@ -66,14 +65,11 @@ def run_study(
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
     task = share_data(study, preparation)
-    note, trackers = None, followers(study)
-    if isinstance(study, Study) and isinstance(preparation, Preparation):
-        note = StudyNote(storage, found, study, preparation)
+    note, trackers = StudyNote(storage, found, study, preparation), followers(study)
 
     def look(progress: Progress) -> None:
         watch(progress)
-        if note is not None:
-            note.watch(progress)
+        note.watch(progress)
         follow(trackers, progress, study.study.name)
 
     try:
@@ -102,8 +98,7 @@ def run_study(
     confirmation = read_confirmation(storage, report.study)
     report = replace(report, importances=importances(found), confirmation=confirmation)
     write_report(report, study.directory, study_figures(found, report.importances))
-    if note is not None and isinstance(report, StudyReport):
-        note.finish(report)
+    note.finish(report)
     for tracker in trackers:
         tracker.finish(report)
     return StudyResult(report, study.directory, exported.problems, exported.warnings)

@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 
 import optuna
 
-from objectives.objective import resolved_hyperparameters
+from objectives.objective import any_hyperparameters
+from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.counts import trial_counts
 from reports.verdict import verdict
-from reports.wording import baseline_label, counted, looks_in_words, number
+from reports.wording import baseline_label, looks_in_words, number
 from search.dashboard_figures import progress_figure, winner_figures
-from search.naive import naive_scores
 from search.preparation import Preparation
-from search.reporting import task_in_words
 from search.searching import Progress
 from search.stored_identity import NAIVE, TARGET_VALUES
-from search.study import Study
+from search.study import AnyStudy
+from search.study_facts import Facts, facts_of
+from search.tasks import AnyPreparation
 from search.trial_notes import network_in_words
 from storage.database import Database
 from storage.notes import write_figure, write_study_note
@@ -26,35 +27,6 @@ from storage.records import StudyRecord
 MARK = "*`lstm-search` keeps this note current. Without this line it leaves a text of yours alone.*"
 _WHERE = ("report", "model", "bundle")
 _APART_SECONDS = 5.0  # between two versions while a search runs
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What stays true of a study: `task`, `metric`, lines by label, and naive scores on validation."""
-
-    task: str
-    metric: str
-    lines: Mapping[str, str]
-    naive: Mapping[str, float]
-
-
-def facts_of(study: Study, preparation: Preparation) -> Facts:
-    """Gather what a note says from the start; the naive forecasts are made and scored for it."""
-    dataset, split = preparation.dataset, preparation.split
-    metric, longest = study.training.metric, study.space.largest_timesteps
-    blocks = "" if len(split.folds) == 1 else f", the mean of {len(split.folds)} blocks"
-    lines = {
-        "data": f"{dataset.source}: {len(dataset.values)} rows of {', '.join(dataset.columns)}",
-        "objective": f"validation {metric}, the lower the better, in units of the training rows' "
-        f"deviation{blocks}",
-        **{
-            part.name: f"{preparation.dates(part)} ({counted(len(part.origins), 'window')})"
-            for part in split.parts
-        },
-        "sampler and pruner": f"{study.study.sampler}, {study.study.pruner}",
-    }
-    task = task_in_words(dataset.targets, study.data.horizon)
-    return Facts(task, metric, lines, naive_scores(preparation, longest, metric))
 
 
 def note_in_words(facts: Facts, record: StudyRecord, total: int, ending: str) -> str:
@@ -69,9 +41,9 @@ def note_in_words(facts: Facts, record: StudyRecord, total: int, ending: str) ->
     best = record.best
     if best is not None:
         lines["best so far"] = f"**{number(best.value)}** by trial {best.number}"
-        lines["its parameters"] = network_in_words(resolved_hyperparameters(best.attributes))
+        lines["its parameters"] = network_in_words(any_hyperparameters(best.attributes))
     naive = [f"{baseline_label(name)} {number(value)}" for name, value in _ranked(facts.naive)]
-    lines["for scale"] = f"naive forecasts on validation: {', '.join(naive)}"
+    lines["for scale"] = f"on validation: {', '.join(naive)}"
     table = [f"| {label} | {_cell(text)} |" for label, text in lines.items()]
     head = f"{facts.task[0].upper()}{facts.task[1:]}."
     return "\n".join([head, "", "| | |", "| --- | --- |", *table, "", ending, "", MARK])
@@ -91,8 +63,8 @@ class StudyNote:
 
     storage: Database
     found: optuna.Study
-    study: Study
-    preparation: Preparation
+    study: AnyStudy
+    preparation: AnyPreparation
     _facts: Facts | None = field(default=None, init=False)
     _written: tuple[object, ...] = field(default=(), init=False)
     _next: float = field(default=0.0, init=False)  # on the monotonic clock
@@ -113,7 +85,7 @@ class StudyNote:
             self._write(self._searched, self.study.trials, ending)
         self._written, self._next = counts, time.monotonic() + _APART_SECONDS
 
-    def finish(self, report: StudyReport) -> None:
+    def finish(self, report: StudyReport | ClassificationReport) -> None:
         """Write what came of the study, and keep figures of the test."""
         said = [f"**{verdict(report)}** {looks_in_words(report.ledger)}"]
         said += ["", *(f"- {w}: `{report.paths[w]}`" for w in _WHERE if w in report.paths)]
@@ -132,5 +104,6 @@ class StudyNote:
         if self._facts is None:
             self._facts = facts_of(self.study, self.preparation)
             self.found.set_user_attr(NAIVE, dict(self._facts.naive))
-            self.found.set_user_attr(TARGET_VALUES, self.preparation.target_values)
+            if isinstance(self.preparation, Preparation):
+                self.found.set_user_attr(TARGET_VALUES, self.preparation.target_values)
         return self._facts

@@ -17,7 +17,8 @@ from search.naive import naive_forecasts, naive_scores
 from search.preparation import prepare
 from search.stored_identity import NAIVE
 from search.study import Study
-from search.study_note import MARK, Facts, note_in_words
+from search.study_facts import Facts
+from search.study_note import MARK, note_in_words
 from storage.database import open_storage
 from storage.records import StudyRecord, TrialRecord
 from tests.search.conftest import wave

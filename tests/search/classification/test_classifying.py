@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna_dashboard import get_note
+from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+from plotly.io import from_json
 
 from objectives.errors import InputError
 from search.study import make_study
@@ -77,6 +81,22 @@ def test_probabilities_are_calibrated_on_validation_alone(
     page = (run[0] / "runs" / "order" / "report.md").read_text()
     assert "(mean ± deviation of 2 folds)" in page
     assert "divided by a temperature of" in page
+
+
+def test_the_dashboard_has_a_note_and_what_is_taken_for_what(
+    run: tuple[Path, str], report: dict[str, Any]
+) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{run[0] / 'runs' / 'studies.db'}")
+    study = optuna.load_study(study_name="order", storage=storage)
+    note = get_note(study)
+    assert "order.parquet: 700 sequences of 7 to 30 steps" in note
+    assert report["verdict"] in note
+    assert study.user_attrs["naive_validation"]["majority_class"] == pytest.approx(0.693, abs=0.01)
+    attributes = storage.get_study_system_attrs(study._study_id)
+    figures = get_plotly_graph_objects(attributes)
+    shown = from_json(figures["test-confusion"]).data[0]
+    assert np.sum(np.array(shown.text, int)) == 200
+    assert set(figures) == {"best-against-naive-forecasts", "test-confusion", "test-reliability"}
 
 
 def test_the_report_comes_again_without_another_look(
