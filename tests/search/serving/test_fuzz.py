@@ -17,21 +17,19 @@ from tests.search.serving.conftest import Running, some_rows, some_windows
 
 @dataclass(frozen=True)
 class Kind:
-    """What a model is asked: valid requests, and "inputs" with the answer to them."""
+    """What a model is asked: valid requests with their paths, and "inputs" with the answer to them."""
 
     server: str
     model: str
-    friendly: str
-    valid: tuple[Any, ...]
+    valid: tuple[tuple[str, Any], ...]
     inputs: Any
     answer: Any
 
     @property
     def paths(self) -> list[str]:
         """Where requests go."""
-        v1, v2 = f"/v1/models/{self.model}", f"/v2/models/{self.model}"
-        ask = [f"{v2}/infer", f"{v2}/versions/1/infer", f"{v1}:predict", self.friendly]
-        return [*ask, v2, f"{v1}/metadata", "/metrics", "/docs"]
+        model = f"/v2/models/{self.model}"
+        return [*(path for path, _ in self.valid), f"{model}/versions/1/infer", model, "/metrics"]
 
 
 KEYS = [
@@ -65,26 +63,22 @@ VALUES = [
 ]
 WINDOWS = some_windows(2).tolist()
 SEQUENCES = [WINDOWS[0], WINDOWS[1][:1]]
+TENSOR = {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
+HOURS = [f"2024-01-01T0{hour}:00" for hour in range(4)]
+ROWS = [{"date": hour, **row} for hour, row in zip(HOURS, some_rows(), strict=True)]
+POWER, MOVES = "/v1/models/power:predict", "/v1/models/moves:predict"
 KINDS = {
     "forecast": Kind(
         server="server",
         model="power",
-        friendly="/forecast",
         valid=(
-            {
-                "inputs": [
-                    {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
-                ],
-                "outputs": [{"name": "forecast"}],
-                "id": "a",
-            },
-            {"instances": WINDOWS, "signature_name": "serving_default"},
-            {"inputs": {"window": WINDOWS}},
-            {
-                "rows": [
-                    {"date": f"2024-01-01T0{at}:00", **row} for at, row in enumerate(some_rows())
-                ]
-            },
+            (
+                "/v2/models/power/infer",
+                {"inputs": [TENSOR], "outputs": [{"name": "forecast"}], "id": "a"},
+            ),
+            (POWER, {"instances": WINDOWS, "signature_name": "serving_default"}),
+            (POWER, {"inputs": {"window": WINDOWS}}),
+            ("/forecast", {"rows": ROWS}),
         ),
         inputs=WINDOWS,
         answer=expected(WINDOWS),
@@ -92,19 +86,16 @@ KINDS = {
     "classification": Kind(
         server="classifier",
         model="moves",
-        friendly="/classify",
         valid=(
-            {
-                "inputs": [
-                    {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
-                ],
-                "outputs": [{"name": "probabilities"}],
-            },
-            {"instances": SEQUENCES},
-            {"instances": [{"window": each} for each in SEQUENCES]},
-            {"inputs": {"window": SEQUENCES}},
-            {"rows": [{"time": x, "x": x, "y": y} for x, y in WINDOWS[0]]},
-            {"rows": [{"x": x, "y": y} for x, y in WINDOWS[0]]},
+            (
+                "/v2/models/moves/infer",
+                {"inputs": [TENSOR], "outputs": [{"name": "probabilities"}]},
+            ),
+            (MOVES, {"instances": SEQUENCES}),
+            (MOVES, {"instances": [{"window": each} for each in SEQUENCES]}),
+            (MOVES, {"inputs": {"window": SEQUENCES}}),
+            ("/classify", {"rows": [{"time": x, "x": x, "y": y} for x, y in WINDOWS[0]]}),
+            ("/classify", {"rows": [{"x": x, "y": y} for x, y in WINDOWS[0]]}),
         ),
         inputs=SEQUENCES,
         answer=np.array([expected_probabilities(each) for each in SEQUENCES]),
@@ -121,9 +112,10 @@ anything = st.recursive(
 
 
 @st.composite
-def nearly_valid(draw: st.DrawFn, valid: tuple[Any, ...]) -> Any:
+def nearly_valid(draw: st.DrawFn, kind: Kind) -> tuple[str, str, bytes]:
     """A request that would be answered, with something in it exchanged or taken away."""
-    request = json.loads(json.dumps(draw(st.sampled_from(valid))))
+    path, valid = draw(st.sampled_from(kind.valid))
+    request = json.loads(json.dumps(valid))
     for _ in range(draw(st.integers(0, 3))):
         place = request
         while isinstance(place, dict | list) and place:
@@ -136,7 +128,7 @@ def nearly_valid(draw: st.DrawFn, valid: tuple[Any, ...]) -> Any:
                     del place[key]
                 break
             place = place[key]
-    return request
+    return "POST", path, json.dumps(request).encode()
 
 
 safe = st.characters(min_codepoint=33, max_codepoint=126)
@@ -144,17 +136,11 @@ methods = st.sampled_from(["POST"] * 6 + ["GET", "PUT", "DELETE", "HEAD", "OPTIO
 types = st.sampled_from(["application/json", "text/plain", "application/octet-stream", ""])
 
 
-def bodies_for(kind: Kind) -> st.SearchStrategy[bytes]:
-    return st.one_of(
-        nearly_valid(kind.valid).map(json.dumps).map(str.encode),
-        anything.map(json.dumps).map(str.encode),
-        st.binary(max_size=200),
-    )
-
-
-def paths_for(kind: Kind) -> st.SearchStrategy[str]:
-    known = st.sampled_from(kind.paths)
-    return st.one_of(known, known, st.text(safe, max_size=12).map("/{}".format))
+def requests_for(kind: Kind) -> st.SearchStrategy[tuple[str, str, bytes]]:
+    """Methods, paths and bodies, most of which nearly fit each other."""
+    paths = st.sampled_from(kind.paths) | st.text(safe, max_size=12).map("/{}".format)
+    bodies = anything.map(json.dumps).map(str.encode) | st.binary(max_size=200)
+    return st.one_of(nearly_valid(kind), nearly_valid(kind), st.tuples(methods, paths, bodies))
 
 
 @pytest.mark.parametrize("name", list(KINDS))
@@ -171,8 +157,9 @@ def test_no_request_is_the_servers_fault(request: pytest.FixtureRequest, name: s
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(methods, paths_for(kind), bodies_for(kind), types)
-    def ask(method: str, path: str, body: bytes, content: str) -> None:
+    @given(requests_for(kind), types)
+    def ask(request: tuple[str, str, bytes], content: str) -> None:
+        method, path, body = request
         try:
             connection.request(method, path, body, {"content-type": content})
             response = connection.getresponse()
