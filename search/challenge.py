@@ -30,23 +30,19 @@ _SEED = 0  # of the resamples; the same data give the same decision
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Two models on the same targets.
+class Contest:
+    """Two models on the same targets: the mean loss of each.
 
-    `challenger` and `champion` are mean squared errors in units of the targets' deviations in training,
-    `difference` is the first less the second, with its 95 % interval from `low` to `high`, by a paired
-    bootstrap of blocks of `block` windows, and `p` that of a Diebold–Mariano test. `short` says that
-    errors depend on each other for longer than the data can show, so that the interval is too narrow.
+    The difference is the first less the second, with its 95 % interval from `low` to `high` by a paired
+    bootstrap. `short` says that errors depend on each other for longer than the data can show, so that
+    the interval is too narrow.
     """
 
-    windows: int
-    block: int
-    short: bool
     challenger: float
     champion: float
     low: float
     high: float
-    p: float
+    short: bool
 
     @property
     def difference(self) -> float:
@@ -66,6 +62,18 @@ class Verdict:
         if self.short:
             return "the data are too short for how long errors depend on each other"
         return "" if self.high < 0 else "the difference may be chance"
+
+
+@dataclass(frozen=True)
+class Verdict(Contest):
+    """Two forecasters, by mean squared errors in units of the targets' deviations in training.
+
+    The bootstrap drew blocks of `block` windows; `p` is that of a Diebold–Mariano test.
+    """
+
+    windows: int
+    block: int
+    p: float
 
 
 def challenge(challenger: Bundle, champion: Bundle, rows: FreshRows) -> Verdict:

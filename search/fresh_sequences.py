@@ -15,7 +15,7 @@ from reports.bundle.sequences import FreshSequences, completed
 from reports.bundle.texts import FreshTexts
 from search.fresh_rows import FreshRows, read_rows
 
-_READERS = {".ts": read_ts, ".npz": read_npz}
+ARRAY_FILES = {".ts": read_ts, ".npz": read_npz}
 
 
 def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequences | FreshTexts:
@@ -29,9 +29,9 @@ def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequen
         reports.bundle.BundleError: it does not fit the model.
     """
     path = Path(data)
-    reader = _READERS.get(path.suffix.lower())
+    reader = ARRAY_FILES.get(path.suffix.lower())
     if reader is None:
-        return _from_table(read_rows(data), about, rolling=rolling)
+        return sequences_of(read_rows(data), about, rolling=rolling)
     if rolling:
         raise InputError(f"{data}: holds whole sequences: leave --rolling out")
     if about.sequences is not None and about.sequences.text is not None:
@@ -52,7 +52,8 @@ def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequen
     )
 
 
-def _from_table(rows: FreshRows, about: Metadata, *, rolling: bool) -> FreshSequences | FreshTexts:
+def sequences_of(rows: FreshRows, about: Metadata, *, rolling: bool) -> FreshSequences | FreshTexts:
+    """Take sequences for a model from a table; see `fresh_sequences`."""
     check_columns(rows.table, about, rows.source)
     frame = rows.table.copy()
     for name in about.numeric_columns:

@@ -13,6 +13,7 @@ from objectives.classification.metrics import (
     matrix_scores,
     predicted_labels,
 )
+from objectives.classification.sequences import Sequences
 from objectives.uncertainty import RESAMPLES, block_length
 
 BOUNDED = (
@@ -60,6 +61,27 @@ def clusters_in_time(
     length = block_length(np.column_stack(errors).astype(np.float64), overlap)
     longest = max(1, len(truth) // LEAST_CLUSTERS)
     return np.arange(len(truth)) // min(length, longest)
+
+
+def clusters_of(
+    sequences: Sequences,
+    some: NDArray[np.int64],
+    overlap: int,
+    predictions: Mapping[str, Prediction],
+) -> NDArray[np.int64]:
+    """Which sequences do not count as independent: those of a group, and neighbours in a stream.
+
+    Args:
+        sequences: all of them.
+        some: numbers of those that were predicted.
+        overlap: of a stream, windows from one to the first that shares no row with it.
+        predictions: what was predicted of these.
+    """
+    if sequences.groups is not None:
+        return sequences.groups[some]
+    if not sequences.stream:
+        return np.arange(len(some), dtype=np.int64)
+    return clusters_in_time(sequences.labels[some], predictions, overlap)
 
 
 def resampled_scores(

@@ -12,7 +12,7 @@ from objectives.classification.messages import PADDING, SequenceTask
 from objectives.classification.metrics import Prediction
 from objectives.classification.sequences import Sequences
 from objectives.classification.split import part_hash
-from objectives.classification.uncertainty import clusters_in_time
+from objectives.classification.uncertainty import clusters_of
 from objectives.export.messages import TEXT, WINDOW
 from objectives.objective import any_hyperparameters
 from reports.classification.contents import ClassificationReport
@@ -86,14 +86,9 @@ def _clusters(
     predictions: dict[str, Prediction],
 ) -> NDArray[np.int64]:
     """Which test sequences do not count as independent: those of a group, and neighbours in a stream."""
-    sequences, test = preparation.sequences, preparation.split.test
-    if sequences.groups is not None:
-        return sequences.groups[test]
-    if not sequences.stream:
-        return np.arange(len(test), dtype=np.int64)
     length = study.data.timesteps or 1
     overlap = -(-length // (study.data.stride or length))
-    return clusters_in_time(sequences.labels[test], predictions, overlap)
+    return clusters_of(preparation.sequences, preparation.split.test, overlap, predictions)
 
 
 def report_classification(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,9 @@ from storage.models import (
     retire_model,
 )
 
+if TYPE_CHECKING:
+    from search.challenge import Contest
+
 
 def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bool) -> int:
     """Print a line for each registered bundle."""
@@ -25,14 +29,21 @@ def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bo
     if as_json:
         print(json.dumps([_plain(model) for model in models], indent=2))
         return 0
-    table = Table("study", "version", "stage", "since", "test mse", "bundle", header_style="bold")
+    table = Table("study", "version", "stage", "since", "test", "bundle", header_style="bold")
     for model in models:
-        score = model.facts.get("test", {}).get("mse")
-        shown = "-" if score is None else f"{score:.5g}"
         since = f"{model.changed:%Y-%m-%d %H:%M}"
-        table.add_row(model.study, str(model.version), model.stage, since, shown, str(model.path))
+        table.add_row(
+            model.study, str(model.version), model.stage, since, _score(model), str(model.path)
+        )
     Console().print(table if models else "no models yet")
     return 0
+
+
+def _score(model: RegisteredModel) -> str:
+    """The test score by which models of its kind are chosen, by name."""
+    scores = model.facts.get("test", {})
+    name = next((name for name in ("mse", "log_loss") if scores.get(name) is not None), None)
+    return "-" if name is None else f"{name} {scores[name]:.5g}"
 
 
 def register(bundle: Path, storage: str | None, out: Path | None) -> int:
@@ -67,21 +78,39 @@ def promote(
 
 def _wins(model: RegisteredModel, bundle: Bundle, current: RegisteredModel, data: str) -> bool:
     """Tell how a model does beside the current one, and whether it is better."""
-    from search.challenge import challenge  # noqa: PLC0415  (imports pandas, scipy and others)
-    from search.fresh_rows import read_rows  # noqa: PLC0415
-
-    found = challenge(bundle, open_registered(current), read_rows(data))
+    judge = _judge_classes if bundle.metadata.task == "classification" else _judge_forecasts
+    found, loss, how = judge(bundle, open_registered(current), data)
     print(
-        f"mean squared error over {found.windows} windows, in units of training deviations:\n"
+        f"{loss}:\n"
         f"  model {model.version:<4} {found.challenger:.5g}\n"
         f"  model {current.version:<4} {found.champion:.5g}, in production\n"
-        f"difference {found.difference:.3g}, 95 % interval {found.low:.3g} to {found.high:.3g} "
-        f"(blocks of {found.block}), Diebold–Mariano p = {found.p:.2g}"
+        f"difference {found.difference:.3g}, 95 % interval {found.low:.3g} to {found.high:.3g} {how}"
     )
     if not found.better:
         kept = f"model {current.version} of study {model.study} stays in production"
         print(f"not promoted, since {found.doubt}: {kept}")
     return found.better
+
+
+def _judge_forecasts(bundle: Bundle, current: Bundle, data: str) -> "tuple[Contest, str, str]":
+    from search.challenge import challenge  # noqa: PLC0415  (imports pandas, scipy and others)
+    from search.fresh_rows import read_rows  # noqa: PLC0415
+
+    found = challenge(bundle, current, read_rows(data))
+    loss = f"mean squared error over {found.windows} windows, in units of training deviations"
+    return found, loss, f"(blocks of {found.block}), Diebold–Mariano p = {found.p:.2g}"
+
+
+def _judge_classes(bundle: Bundle, current: Bundle, data: str) -> "tuple[Contest, str, str]":
+    from search.classification.challenge import challenge_classifier  # noqa: PLC0415  (the same)
+
+    found = challenge_classifier(bundle, current, data)
+    loss = f"log loss over {found.sequences} sequences"
+    how = (
+        f"({found.clusters} independent clusters); accuracy {found.challenger_accuracy:.3f} and "
+        f"{found.champion_accuracy:.3f}, McNemar p = {found.p:.2g}"
+    )
+    return found, loss, how
 
 
 def retire(name: str, version: int, storage: str | None, out: Path | None) -> int:

@@ -1,0 +1,119 @@
+"""A new classifier against the one in production: promoted where its log loss on fresh rows is lower."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from objectives.classification.metrics import log_losses
+from objectives.classification.reading import read_sequences
+from objectives.classification.settings import SequenceSettings
+from objectives.errors import InputError
+from reports.bundle import Bundle, load_bundle
+from search.classification.challenge import challenge_classifier
+from search.registry import enter_bundle
+from storage.database import open_storage
+from storage.models import find_model, list_models, promote_model
+from tests.bundles import METADATA
+from tests.classifiers import COLUMNS, LABELS, expected_probabilities, write_classifier
+
+OTHER = 4  # a version whose weights are nearly the opposite of the first one's
+
+
+def moves(sequences: int = 300) -> pd.DataFrame:
+    """Sequences of 2 to 8 rows, labelled by what version 1 of the model believes of them."""
+    generator = np.random.default_rng(4)
+    frames = []
+    for number in range(sequences):
+        values = generator.uniform(0, 10, (int(generator.integers(2, 9)), len(COLUMNS)))
+        label = generator.choice(LABELS, p=expected_probabilities(values[-6:]))
+        frame = pd.DataFrame(values, columns=list(COLUMNS))
+        frames.append(frame.assign(id=number, time=range(len(values)), label=label))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    moves().to_csv(tmp_path / "fresh.csv", index=False)
+    return tmp_path / "fresh.csv"
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> tuple[Bundle, Bundle]:
+    """The model by whose beliefs the labels were drawn, and another one."""
+    one, two = (load_bundle(write_classifier(tmp_path / f"v{v}", v)) for v in (1, OTHER))
+    return one, two
+
+
+def test_both_are_scored_by_log_loss_on_the_same_sequences(
+    bundles: tuple[Bundle, Bundle], fresh: Path
+) -> None:
+    right, wrong = bundles
+    found = challenge_classifier(right, wrong, str(fresh))
+    assert (found.sequences, found.clusters) == (300, 300)
+    groups = [group for _, group in moves().groupby("id")]
+    truth = np.array([LABELS.index(group["label"].iloc[0]) for group in groups])
+    for version, loss in ((1, found.challenger), (OTHER, found.champion)):
+        values = [group[list(COLUMNS)].to_numpy()[-6:] for group in groups]
+        beliefs = np.array([expected_probabilities(each, version) for each in values])
+        assert loss == pytest.approx(log_losses(truth, beliefs).mean(), rel=1e-4)
+    assert found.low < found.difference < found.high < 0
+    assert found.better
+    assert found.challenger_accuracy > found.champion_accuracy
+    assert challenge_classifier(wrong, right, str(fresh)).doubt == "it is no better"
+    assert not challenge_classifier(right, right, str(fresh)).better
+
+
+def test_groups_are_what_is_drawn(bundles: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    table = moves()
+    table.assign(group=table["id"] % 4).to_csv(tmp_path / "few.csv", index=False)
+    with pytest.raises(InputError, match="300 sequences in 4 independent groups are too few"):
+        challenge_classifier(*bundles, str(tmp_path / "few.csv"))
+
+
+def test_what_cannot_be_compared_is_told(
+    bundles: tuple[Bundle, Bundle], fresh: Path, tmp_path: Path
+) -> None:
+    one, _ = bundles
+    other = load_bundle(write_classifier(tmp_path / "other", labels=("a", "b", "c")))
+    with pytest.raises(InputError, match="their labels differ"):
+        challenge_classifier(one, other, str(fresh))
+    with pytest.raises(InputError, match="the label 'sit' is none of the model's: a, b, c"):
+        challenge_classifier(other, other, str(fresh))
+    settings = SequenceSettings(task="classification", features=COLUMNS, path=str(fresh))
+    known = read_sequences(settings).fingerprint
+    provenance = replace(METADATA.provenance, data={"fingerprint": known})
+    fitted = load_bundle(write_classifier(tmp_path / "fitted", provenance=provenance))
+    with pytest.raises(InputError, match="was made from these very data"):
+        challenge_classifier(one, fitted, str(fresh))
+
+
+def test_only_a_better_classifier_is_promoted(
+    command: list[str], bundles: tuple[Bundle, Bundle], fresh: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    storage = open_storage(url)
+    optuna.create_study(study_name="power", storage=storage)
+    right, wrong = bundles
+    for each in (wrong, right):
+        enter_bundle(storage, each.path, tmp_path / "runs")
+    promote_model(storage, find_model(storage, "power", 1), None)
+
+    def run(*arguments: object, code: int = 0) -> str:
+        line = [*command, *map(str, arguments), "--storage", url]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    said = run("promote", "power", 2, "--if-better", fresh)
+    assert "log loss over 300 sequences:" in said
+    assert "model 2 of study power is in production; model 1 is retired" in said
+    said = run("promote", "power", 1, "--if-better", fresh, code=1)
+    assert "not promoted, since it is no better" in said
+    run("retire", "power", 2)
+    assert [model.stage for model in list_models(storage, "power")] == ["retired", "retired"]
+    storage.engine.dispose()
