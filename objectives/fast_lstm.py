@@ -1,5 +1,6 @@
 """The LSTM layer that trials train with: the plain Keras layer's variables, computed the fastest way."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from objectives.front_padding import (
     with_zeros,
 )
 from objectives.fused_lstm import fused_lstm
-from objectives.lstm_kernel.native_lstm import native_lstm
+from objectives.lstm_kernel.native_lstm import native_lstm, native_states
 
 _FEWEST_NATIVE_UNITS = 16  # below, a tenth of a second of compiling is not won back
 
@@ -23,11 +24,11 @@ _FEWEST_NATIVE_UNITS = 16  # below, a tenth of a second of compiling is not won 
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """`keras.layers.LSTM` computed as one: the same variables, results and gradients.
 
-    Training on batches of one known size runs machine code of its own, all else TensorFlow's fused
-    kernel. Only for tanh activation, sigmoid gates and no recurrent dropout, on a CPU; `recurrent_layer`
-    sees to that. A mask must be one of padding before the rows, and the first states zero with it; the
-    steps that are padding in a whole batch are passed over.
-    Models are saved with the plain layer, never with this.
+    All but narrow layers run machine code of their own, those and training on batches of unknown size
+    TensorFlow's fused kernel. Only for tanh, sigmoid gates and no recurrent dropout, on a CPU, as
+    `recurrent_layer` sees to. A mask must be one of padding before the rows, and the first states zero
+    with it; the steps that are padding in a whole batch are passed over. Models are saved with the plain
+    layer, never with this.
     """
 
     def inner_loop(
@@ -47,8 +48,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         )
         if present is not None:
             inputs, kernel = with_closed_gates(inputs, kernel, present)
-        native = training and inputs.shape[1] is not None and self.units >= _FEWEST_NATIVE_UNITS
-        compute = partial(native_lstm, most=timesteps) if native else fused_lstm
+        native = self.units >= _FEWEST_NATIVE_UNITS
+        compute: Callable[..., tuple[Any, Any]] = native_states if native else fused_lstm
+        if native and training:  # for arrays that are kept the batch's size must be known
+            known = inputs.shape[1] is not None
+            compute = partial(native_lstm, most=timesteps) if known else fused_lstm
         hidden, carry = compute(
             inputs,
             (kernel, recurrent_kernel, bias),

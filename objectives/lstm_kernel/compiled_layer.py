@@ -1,4 +1,4 @@
-"""The passes of one LSTM layer over batches of one size, on arrays that are kept from batch to batch."""
+"""The passes of one LSTM layer on arrays that are kept from one batch to the next."""
 
 import numpy as np
 
@@ -6,13 +6,73 @@ from objectives.lstm_kernel.layer_code import GATES
 from objectives.lstm_kernel.machine_code import machine_code, sizes_for
 from objectives.lstm_kernel.packing import Floats, pack, packed_back, unpack, zeros
 
+_SEQUENCES_AT_ONCE = 64  # without gradients; their states stay in the cache
 
-class CompiledLayer:
+
+class ForwardPass:
+    """All steps of a layer for some sequences, at most as many as there is room for.
+
+    Args:
+        timesteps: steps of a sequence, at most.
+        room: sequences.
+        features: inputs of a step.
+        units: width of the layer.
+        kept: whether the gates and cells of every step are kept, as a backward pass needs them.
+    """
+
+    def __init__(self, timesteps: int, room: int, features: int, units: int, *, kept: bool) -> None:
+        self._units, self._kept, self._steps = units, kept, 0
+        self._sizes = sizes = sizes_for(features, units)
+        self._code = machine_code(sizes)
+        self._rows = rows = -(-room // sizes.tile) * sizes.tile
+        self._operands = zeros(timesteps + 1, rows, sizes.stride)
+        self._operands[:, :room, sizes.width] = 1.0  # what the bias is multiplied with
+        steps = timesteps if kept else 1
+        self._gates = zeros(steps, rows, sizes.panels, GATES, sizes.lanes)
+        self._cells = zeros(steps + 1, rows, sizes.width)
+        self._weights = zeros(sizes.panels, sizes.stride, GATES, sizes.lanes)
+
+    def load(self, kernel: Floats, bias: Floats) -> None:
+        """Take weights (features + units, 4 * units) and (4 * units,), gates in the order i, f, c, o."""
+        sizes = self._sizes
+        first = sizes.width + 1
+        pack(kernel[sizes.features :], self._weights[:, : self._units])
+        pack(bias[None], self._weights[:, sizes.width : first])
+        pack(kernel[: sizes.features], self._weights[:, first : sizes.depth])
+
+    def run(self, inputs: Floats, state: Floats, carry: Floats) -> tuple[Floats, Floats]:
+        """Compute all steps.
+
+        Args:
+            inputs: (timesteps, sequences, features); fewer steps may come than there can be.
+            state: the first hidden state (sequences, units).
+            carry: the first cell state (sequences, units).
+
+        Returns:
+            The hidden states (timesteps, sequences, units) and the last cell state (sequences, units),
+            both until the next run.
+        """
+        sizes, count = self._sizes, len(state)
+        self._steps = steps = len(inputs)
+        hidden = self._operands[: steps + 1, :count, : self._units]
+        cells = self._cells[:, :count, : self._units]
+        self._operands[:steps, :count, sizes.width + 1 : sizes.depth] = inputs
+        hidden[0], cells[0] = state, carry
+        planes = (sizes.stride, sizes.gates, sizes.width)
+        wanted = (True, self._kept, self._kept)
+        apart = [self._rows * size * keep for size, keep in zip(planes, wanted, strict=True)]
+        rows = -(-count // sizes.tile) * sizes.tile
+        arrays = (self._operands, self._weights, self._gates, self._cells)
+        self._code.call("forward", *arrays, steps, rows, *apart)
+        return hidden[1:], cells[steps if self._kept else 0]
+
+
+class CompiledLayer(ForwardPass):
     """A forward pass, then the backward pass that belongs to it, then the next forward pass.
 
     Args:
         timesteps: steps of a sequence, at most.
-        batch: sequences of a batch.
+        batch: sequences of every batch.
         features: inputs of a step.
         units: width of the layer.
         whole: whether every step's hidden state is wanted or only the last one's.
@@ -21,51 +81,27 @@ class CompiledLayer:
     def __init__(
         self, timesteps: int, batch: int, features: int, units: int, *, whole: bool
     ) -> None:
-        self._batch, self._units, self._whole = batch, units, whole
-        self._sizes = sizes = sizes_for(features, units)
-        self._code = machine_code(sizes)
-        self._rows = rows = -(-batch // sizes.tile) * sizes.tile
-        self._operands = zeros(timesteps + 1, rows, sizes.stride)
-        self._operands[:, :batch, sizes.width] = 1.0  # what the bias is multiplied with
-        self._gates = zeros(timesteps, rows, sizes.panels, GATES, sizes.lanes)
-        self._cells = zeros(timesteps + 1, rows, sizes.width)
-        self._weights = zeros(sizes.panels, sizes.stride, GATES, sizes.lanes)
+        super().__init__(timesteps, batch, features, units, kept=True)
+        sizes, rows = self._sizes, self._rows
+        self._batch, self._whole = batch, whole
         self._gradient = zeros(sizes.panels, sizes.stride, GATES, sizes.lanes)
         self._received = zeros(timesteps if whole else 1, rows, sizes.width)
         self._hidden, self._carry = zeros(rows, sizes.width), zeros(rows, sizes.width)
-        self._steps, self._passes = 0, 0  # of the latest pass, and of all
+        self._passes = 0
 
     def forward(
         self, inputs: Floats, kernel: Floats, bias: Floats, state: Floats, carry: Floats
     ) -> tuple[Floats, Floats, np.int64]:
-        """Compute all steps.
-
-        Args:
-            inputs: (timesteps, batch, features); fewer steps may come than there can be.
-            kernel: (features + units, 4 * units), gates in the order i, f, c, o.
-            bias: (4 * units,).
-            state: the first hidden state (batch, units).
-            carry: the first cell state (batch, units).
+        """Compute all steps; see `load` and `run`.
 
         Returns:
             The hidden states (timesteps, batch, units) or the last one (batch, units), the last cell
             state (batch, units), and the number of this pass.
         """
-        sizes, batch, units = self._sizes, self._batch, self._units
-        self._steps = steps = len(inputs)
-        hidden = self._operands[: steps + 1, :batch, :units]
-        self._operands[:steps, :batch, sizes.width + 1 : sizes.depth] = inputs
-        hidden[0] = state
-        self._cells[0, :batch, :units] = carry
-        pack(kernel[sizes.features :], self._weights[:, :units])
-        pack(bias[None], self._weights[:, sizes.width : sizes.width + 1])
-        pack(kernel[: sizes.features], self._weights[:, sizes.width + 1 : sizes.depth])
-        arrays = (self._operands, self._weights, self._gates, self._cells)
-        apart = [self._rows * size for size in (sizes.stride, sizes.gates, sizes.width)]
-        self._code.call("forward", *arrays, steps, self._rows, *apart)
+        self.load(kernel, bias)
+        hidden, last = self.run(inputs, state, carry)
         self._passes += 1
-        wanted = hidden[1:] if self._whole else hidden[-1]
-        return wanted.copy(), self._cells[steps, :batch, :units].copy(), np.int64(self._passes)
+        return (hidden if self._whole else hidden[-1]).copy(), last.copy(), np.int64(self._passes)
 
     def backward(
         self, number: np.int64, kernel: Floats, hidden: Floats, carry: Floats
@@ -74,7 +110,7 @@ class CompiledLayer:
 
         Args:
             number: of the forward pass.
-            kernel: as there.
+            kernel: the weights it was made with, see `load`.
             hidden: gradient of its first result.
             carry: gradient of its second result.
 
@@ -119,3 +155,22 @@ class CompiledLayer:
         found = unpack(self._gradient, self._units)
         parts = (found[sizes.width + 1 : sizes.depth], found[: self._units])
         return np.concatenate(parts), found[sizes.width].copy()
+
+
+def states_of_many(
+    inputs: Floats, kernel: Floats, bias: Floats, state: Floats, carry: Floats, *, whole: bool
+) -> tuple[Floats, Floats]:
+    """The results of `CompiledLayer.forward` for any number of sequences, nothing kept for gradients."""
+    timesteps, count, features = inputs.shape
+    units = state.shape[1]
+    layer = ForwardPass(
+        timesteps, min(_SEQUENCES_AT_ONCE, max(1, count)), features, units, kept=False
+    )
+    layer.load(kernel, bias)
+    hidden = np.empty((timesteps if whole else 1, count, units), np.float32)
+    last = np.empty((count, units), np.float32)
+    for start in range(0, count, _SEQUENCES_AT_ONCE):
+        part = slice(start, start + _SEQUENCES_AT_ONCE)
+        found, last[part] = layer.run(inputs[:, part], state[part], carry[part])
+        hidden[:, part] = found if whole else found[-1:]
+    return (hidden if whole else hidden[0]), last

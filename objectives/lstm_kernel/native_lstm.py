@@ -1,10 +1,12 @@
 """A layer's machine code as operations of TensorFlow with a gradient."""
 
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
-from objectives.lstm_kernel.compiled_layer import CompiledLayer
+from objectives.fused_lstm import fused_lstm
+from objectives.lstm_kernel.compiled_layer import CompiledLayer, states_of_many
 
 
 def native_lstm(
@@ -54,4 +56,33 @@ def native_lstm(
 
     both = tf.concat([kernel, recurrent_kernel], axis=0)
     found: tuple[Any, Any] = run(inputs, both, bias, *states)
+    return found
+
+
+def native_states(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[Any, Any]:
+    """The results of `native_lstm` for any number of sequences, without keeping anything for gradients.
+
+    Who asks for them all the same pays for another forward pass, by TensorFlow's fused kernel.
+    """
+    batch = (inputs.shape[1], weights[1].shape[0])
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(inputs: Any, *others: Any) -> tuple[Any, Any]:
+        kernel, recurrent_kernel, bias, state, carry = others
+        both = tf.concat([kernel, recurrent_kernel], axis=0)
+        operands = [inputs, both, bias, state, carry]
+        hidden, last = tf.numpy_function(
+            partial(states_of_many, whole=whole), operands, [tf.float32] * 2, stateful=False
+        )
+
+        def gradient(*received: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, *others])
+                found = fused_lstm(inputs, others[:3], others[3:], whole=whole)
+            return tape.gradient(found, [inputs, *others], output_gradients=received)
+
+        shape = (inputs.shape[0], *batch) if whole else batch
+        return (tf.ensure_shape(hidden, shape), tf.ensure_shape(last, batch)), gradient
+
+    found: tuple[Any, Any] = run(inputs, *weights, *states)
     return found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from objectives.lstm_kernel import compiled_layer
-from objectives.lstm_kernel.compiled_layer import CompiledLayer
+from objectives.lstm_kernel.compiled_layer import CompiledLayer, states_of_many
 from objectives.lstm_kernel.layer_code import Sizes
 
 VECTORS = ((16, 4), (8, 2), (4, 4))  # LLVM splits those that the processor does not have
@@ -58,6 +58,16 @@ def test_every_vector_gives_the_states_and_their_gradients(monkeypatch, lanes, t
             ends.append(sum(value.sum() for value in states(*moved)))
         slope = (ends[0] - ends[1]) / 2e-5
         assert np.sum(gradient * direction) == pytest.approx(slope, rel=1e-4, abs=1e-3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 150])
+def test_any_number_of_sequences_gives_the_states_of_each(count, whole):
+    drawn = draw(4, count, 2, 20)
+    hidden, carry = states_of_many(*drawn, whole=whole)
+    expected_hidden, expected_carry = states(*drawn)
+    np.testing.assert_allclose(hidden, expected_hidden if whole else expected_hidden[-1], atol=3e-6)
+    np.testing.assert_allclose(carry, expected_carry, atol=3e-6)
 
 
 def test_gradients_of_an_overwritten_pass_are_refused():
