@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any, overload
@@ -152,6 +153,12 @@ def run_in_process(
         process.close()
 
 
+def warm_up() -> None:
+    """Let TensorFlow be imported for the processes to come, while the caller does something else."""
+    _context()
+    forkserver.ensure_running()
+
+
 def count_gpus() -> int:
     """How many GPUs TensorFlow finds, asked in a process of its own."""
     context = _context()
@@ -169,6 +176,7 @@ def count_gpus() -> int:
 def _context() -> ForkServerContext:
     # A file called tensorflow.py where the user happens to stand must not pass for the package.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_FIRST, _PRELOADED])
     return context

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,33 +55,50 @@ class Made:
 
 
 def make_artefacts(order: ArtefactOrder, carry_out: CarryOut) -> Made:
-    """Convert the model, and compare each artefact in a process that has never seen another.
+    """Make all formats at once: convert the model, and compare in a process that has seen no other.
 
     Args:
         order: what is wanted.
-        carry_out: gives a request to a fresh process and waits for what comes of it.
+        carry_out: gives a request to a fresh process and waits for what comes of it; it is called from
+            several threads.
     """
-    wanted = {name: order.folder / FILES[name] for name in order.formats}
-    request = ConversionRequest(order.model, wanted, order.windows, order.properties)
+    with ThreadPoolExecutor(len(order.formats)) as threads:
+        made = list(threads.map(lambda name: _make(name, order, carry_out), order.formats))
+    artefacts: dict[str, Artefact] = {
+        one.name: one.artefact for one in made if one.artefact is not None
+    }
+    problems: dict[str, str] = {one.name: one.problem for one in made if one.problem is not None}
+    outputs = next((one.outputs for one in made if one.artefact is not None), {})
+    return Made(artefacts, problems, outputs)
+
+
+@dataclass(frozen=True)
+class _MadeOne:
+    name: Format
+    outputs: Mapping[str, NDArray[np.float32]]
+    artefact: Artefact | None = None
+    problem: str | None = None
+
+
+def _make(name: Format, order: ArtefactOrder, carry_out: CarryOut) -> _MadeOne:
+    path = order.folder / FILES[name]
     try:
-        converted: ConversionOutcome = carry_out(request)
+        converted: ConversionOutcome = carry_out(
+            ConversionRequest(order.model, {name: path}, order.windows, order.properties)
+        )
     except TrialFailedError as error:
-        problem = f"it cannot be made: {error}"
-        return Made({}, dict.fromkeys(order.formats, problem), {})
-    windows = len(next(iter(converted.outputs.values())))
-    problems: dict[str, str] = dict(converted.failures.items())
-    artefacts: dict[str, Artefact] = {}
-    for name, path in wanted.items():
-        if name in problems:
-            continue
-        comparison = ComparisonRequest(name, path, order.windows, converted.outputs, order.units)
-        greatest, found = _compare(comparison, carry_out)
-        if found is None:
-            artefacts[name] = Artefact(FILES[name], greatest, windows)
-        else:
-            problems[name] = found
-            _remove(order.folder / FILES[name].split("/", maxsplit=1)[0])
-    return Made(artefacts, problems, converted.outputs)
+        return _MadeOne(name, {}, problem=f"it cannot be made: {error}")
+    outputs = converted.outputs
+    if name in converted.failures:
+        return _MadeOne(name, outputs, problem=converted.failures[name])
+    greatest, problem = _compare(
+        ComparisonRequest(name, path, order.windows, outputs, order.units), carry_out
+    )
+    if problem is not None:
+        _remove(order.folder / FILES[name].split("/", maxsplit=1)[0])
+        return _MadeOne(name, outputs, problem=problem)
+    windows = len(next(iter(outputs.values())))
+    return _MadeOne(name, outputs, Artefact(FILES[name], greatest, windows))
 
 
 def _compare(request: ComparisonRequest, carry_out: CarryOut) -> tuple[float, str | None]:

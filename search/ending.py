@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import joblib
 import optuna
 
 from objectives.classification.messages import SequenceTask
@@ -93,5 +94,5 @@ def _export(study: AnyStudy, storage: Database, draft: Metadata) -> Exported:
         storage,
         study.directory,
         study.output.formats,
-        lambda request: in_worker(request, Compute()),
+        lambda request: in_worker(request, Compute(threads=joblib.cpu_count())),
     )

@@ -6,7 +6,6 @@ Nothing is forecast while a winner is retrained; the test set is opened in `sear
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -192,6 +191,5 @@ def in_worker(
 
     `go_on` is called there, after each epoch of a trial.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for processes that this one still starts
     executor = get_reusable_executor(timeout=None, reuse=True)
     return executor.submit(run_in_process, request, go_on, compute).result()

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.export.conversion import BATCH, OPSET, run_in_batches
+from objectives.export.conversion import BATCH, OPSET, Run, as_function, run_in_batches
 from objectives.export.messages import (
     TEXT,
     ComparisonOutcome,
@@ -21,7 +22,6 @@ from objectives.export.messages import (
 from objectives.export.words import ML_DOMAIN, TEXT_OPSET
 
 TOLERANCE = 1e-4  # of a target's deviation, or of probability
-Run = Callable[[NDArray[Any]], Mapping[str, NDArray[np.float32]]]
 
 
 class ArtefactError(ValueError):
@@ -34,12 +34,13 @@ def compare(request: ComparisonRequest) -> ComparisonOutcome:
     Each window is run alone and, where the format's batch is free, in batches of 256 too.
     """
     windows = np.load(request.windows, allow_pickle=False)
-    sizes = (1,) if request.format == "litert" else (1, BATCH)
+    # an interpreter of LiteRT takes one window, and one thread
+    sizes, threads = ((1,), 1) if request.format == "litert" else ((1, BATCH), joblib.cpu_count())
     greatest = 0.0
     try:
         run = _OPENERS[request.format](request.path, input_name(windows), tuple(request.expected))
         for size in sizes:
-            outputs = run_in_batches(run, windows, size)
+            outputs = run_in_batches(run, windows, size, threads)
             for name, expected in request.expected.items():
                 difference = _difference(outputs[name], expected, request.units[name])
                 greatest = max(greatest, difference)
@@ -92,7 +93,9 @@ def _open_onnx(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     if foreign:
         raise ArtefactError(f"it needs the operations of {', '.join(sorted(foreign))}")
     _check_operations({node.op_type for node in model.graph.node})
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # since several windows are run at once
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     names = [found.name for found in session.get_outputs()]
     _check_names([found.name for found in session.get_inputs()], names, fed, expected)
     return lambda batch: dict(zip(names, session.run(names, {fed: batch}), strict=True))
@@ -100,7 +103,6 @@ def _open_onnx(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
 
 def _open_keras(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
     import keras  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
 
     with zipfile.ZipFile(path) as archive:
         foreign = _foreign_classes(json.loads(archive.read("config.json")))
@@ -108,8 +110,7 @@ def _open_keras(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
         raise ArtefactError(f"it needs classes that Keras does not have: {', '.join(foreign)}")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
     _check_names([found.name for found in model.inputs], list(model.output), fed, expected)
-    run = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    return lambda batch: {name: output.numpy() for name, output in run(tf.constant(batch)).items()}
+    return as_function(model)
 
 
 def _foreign_classes(config: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from objectives.export.words import with_words
 
 OPSET = 18  # the newest that tf2onnx writes
 BATCH = 256
+Run = Callable[[NDArray[Any]], Mapping[str, NDArray[np.float32]]]
 _WITHOUT_EFFECT: Mapping[str, Any] = {
     "dropout": 0.0,
     "recurrent_dropout": 0.0,
@@ -46,7 +48,7 @@ def convert(request: ConversionRequest) -> ConversionOutcome:
     loaded = keras.saving.load_model(request.model, compile=False, safe_mode=True)
     model = rebuild(loaded)
     windows = np.load(request.windows, allow_pickle=False)
-    outputs = run_in_batches(lambda batch: predict(loaded, batch), windows, BATCH)
+    outputs = run_in_batches(as_function(loaded), windows, BATCH)
     failures: dict[Format, str] = {}
     for name, path in request.files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,19 +92,25 @@ def named_outputs(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"forecast": outputs}
 
 
-def predict(model: keras.Model, windows: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-    """Run a Keras model on one batch of windows, or of texts; give each output by name."""
-    found = named_outputs(model.predict_on_batch(tf.constant(windows)))
-    return {name: np.asarray(output) for name, output in found.items()}
+def as_function(model: keras.Model) -> Run:
+    """A Keras model as a graph that takes batches of any size and gives each output by name."""
+
+    def run(batch: Any) -> dict[str, Any]:
+        return named_outputs(model(batch, training=False))
+
+    traced = tf.function(run, [tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)])
+    return lambda batch: {
+        name: output.numpy() for name, output in traced(tf.constant(batch)).items()
+    }
 
 
 def run_in_batches(
-    run: Callable[[NDArray[Any]], Mapping[str, NDArray[np.float32]]],
-    windows: NDArray[Any],
-    size: int,
+    run: Run, windows: NDArray[Any], size: int, threads: int = 1
 ) -> dict[str, NDArray[np.float32]]:
-    """Feed windows in batches of at most `size` and put the outputs together again."""
-    batches = [run(windows[start : start + size]) for start in range(0, len(windows), size)]
+    """Feed windows in batches of at most `size`, several at once, and put the outputs together again."""
+    starts = range(0, len(windows), size)
+    with ThreadPoolExecutor(threads) as pool:
+        batches = list(pool.map(lambda start: run(windows[start : start + size]), starts))
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 

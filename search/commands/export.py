@@ -6,12 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast, get_args
 
+import joblib
+
 from objectives.errors import InputError
 from objectives.export.messages import Format
-from objectives.trial_process import run_in_process
+from objectives.messages import Compute
+from objectives.trial_process import run_in_process, warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
-from search.exporting import export_study
 from search.refitting import alone
 from storage.records import find_study
 
@@ -24,9 +26,16 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
     directory = results_folder(out) / name
     if not directory.is_dir():
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
+    warm_up()
+    from search.exporting import export_study  # noqa: PLC0415  (imports for a second: TensorFlow's beside it)
+
+    compute = Compute(threads=joblib.cpu_count())
     with alone(directory):
         exported = export_study(
-            database, directory, wanted, lambda request: run_in_process(request, lambda epoch: True)
+            database,
+            directory,
+            wanted,
+            lambda request: run_in_process(request, lambda epoch: True, compute),
         )
     print_complaints(exported.problems, exported.warnings)
     if exported.bundle is not None:
