@@ -34,7 +34,7 @@ def fresh_sequences(data: str, about: Metadata, *, rolling: bool) -> FreshSequen
         return sequences_of(read_rows(data), about, rolling=rolling)
     if rolling:
         raise InputError(f"{data}: holds whole sequences: leave --rolling out")
-    if about.sequences is not None and about.sequences.text is not None:
+    if about.text_column is not None:
         raise InputError(f"{data}: holds no texts: give a CSV or Parquet file")
     if not path.is_file():
         raise InputError(f"{data}: no such file ({path.absolute()}): check the path")

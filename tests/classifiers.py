@@ -1,4 +1,7 @@
-"""Small real bundles of classifiers: linear ONNX models that leave padding out, and their metadata."""
+"""Small real bundles of classifiers: linear ONNX models that leave padding out, and their metadata.
+
+A row counts by its place in the window, so that padding behind a sequence gives another answer.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +40,15 @@ def weights(version: int = 1) -> NDArray[np.float32]:
     return generator.normal(0, 0.1, (len(COLUMNS), len(LABELS))).astype(np.float32)
 
 
+def places() -> NDArray[np.float32]:
+    """What each row of a window counts: (timesteps, 1)."""
+    return np.linspace(0.5, 1.5, LONGEST, dtype=np.float32)[:, None]
+
+
 def expected_probabilities(sequence: Any, version: int = 1) -> NDArray[np.float64]:
     """What the model says of a sequence (rows, columns) without padding: (classes,)."""
-    powers = np.exp(np.asarray(sequence, float).sum(axis=0) @ weights(version))
+    values = np.asarray(sequence, float)
+    powers = np.exp((values * places()[-len(values) :]).sum(axis=0) @ weights(version))
     return np.asarray(powers / powers.sum())
 
 
@@ -54,12 +63,14 @@ def _model(matrix: NDArray[np.float32]) -> bytes:
         numpy_helper.from_array(np.float32(PADDING / 2), "far"),
         numpy_helper.from_array(np.float32(0), "nothing"),
         numpy_helper.from_array(np.array([1]), "time"),
+        numpy_helper.from_array(places(), "places"),
         numpy_helper.from_array(matrix, "matrix"),
     ]
     nodes = [
         helper.make_node("Less", ["window", "far"], ["padded"]),
         helper.make_node("Where", ["padded", "nothing", "window"], ["present"]),
-        helper.make_node("ReduceSum", ["present", "time"], ["sums"], keepdims=0),
+        helper.make_node("Mul", ["present", "places"], ["weighted"]),
+        helper.make_node("ReduceSum", ["weighted", "time"], ["sums"], keepdims=0),
         helper.make_node("MatMul", ["sums", "matrix"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
     ]

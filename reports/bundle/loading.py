@@ -44,7 +44,7 @@ class Bundle:
             BundleError: the shape is another, there is no window, a value is missing, infinite or beyond
                 float32, or an output is not finite.
         """
-        fed = _fed(windows, self.metadata.input)
+        fed = _fed(windows, self.metadata)
         names = [output.name for output in self.metadata.outputs]
         found = self.session.run(names, {self.metadata.input.name: fed})
         for name, values in zip(names, found, strict=True):
@@ -159,19 +159,25 @@ def _check_session(session: Any, metadata: Metadata, source: str) -> None:
         )
 
 
-def _fed(windows: NDArray[Any], expected: Tensor) -> NDArray[Any]:
+def _fed(windows: NDArray[Any], about: Metadata) -> NDArray[Any]:
     """Windows or texts as the session takes them, checked."""
+    expected = about.input
     if expected.dtype == "string":
         if windows.ndim != 1 or len(windows) == 0 or not all(isinstance(t, str) for t in windows):
             raise BundleError(
                 f"expected at least one text, as (batch,) of str. Received: {windows.dtype} "
                 f"{windows.shape}"
             )
-        return windows.astype(np.object_)
+        return np.array([_last_words(text, about.timesteps) for text in windows], np.object_)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
         fed = np.ascontiguousarray(windows, dtype=np.float32)
     _check_windows(fed, expected)
     return fed
+
+
+def _last_words(text: str, most: int) -> str:
+    """All that the model sees of a text; its graph pads every text to the most blanks of each kind."""
+    return b" ".join(text.encode().rsplit(None, most)[-most:]).decode()
 
 
 def _check_windows(windows: NDArray[np.float32], expected: Tensor) -> None:

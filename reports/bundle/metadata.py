@@ -204,6 +204,11 @@ class Metadata:
         return tuple(column.name for column in self.columns if column.name not in made)
 
     @property
+    def text_column(self) -> str | None:
+        """The column of a table that has the texts; None where the model does not take texts."""
+        return None if self.sequences is None else self.sequences.text
+
+    @property
     def difference_unit(self) -> str:
         """What the greatest differences of the artefacts are counted in."""
         return "of probability" if self.task == "classification" else "deviations"

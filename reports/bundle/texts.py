@@ -43,12 +43,21 @@ def texts_from_column(column: "pd.Series[str]", about: Metadata, source: str) ->
     Raises:
         BundleError: there is none, or one is missing or has no words.
     """
-    empty = column.isna() | (column.astype(str).str.strip() == "")
-    if empty.any():
-        row = int(empty.to_numpy(np.bool_).argmax())
-        raise BundleError(
-            f"{source}: column {column.name!r}, row {row}: the text has no words: leave the row out"
-        )
-    if len(column) == 0:
+    texts = column.astype(str).where(column.notna(), "").tolist()
+    return checked_texts(texts, str(column.name), about, source)
+
+
+def checked_texts(texts: Sequence[str], name: str, about: Metadata, source: str) -> FreshTexts:
+    """Take the texts of a column called `name`.
+
+    Raises:
+        BundleError: there is none, or one has no words.
+    """
+    for row, text in enumerate(texts):
+        if not text.strip():
+            raise BundleError(
+                f"{source}: column {name!r}, row {row}: the text has no words: leave the row out"
+            )
+    if not texts:
         raise BundleError(f"{source}: has no texts to classify")
-    return FreshTexts(column.astype(str).tolist(), about, source)
+    return FreshTexts(texts, about, source)

@@ -1,20 +1,23 @@
-"""`POST /classify`: the rows of a sequence by column name go in, its class comes out."""
+"""`POST /classify`: the rows of a sequence, or texts, by column name go in, classes come out."""
 
 from typing import Any
 
 import numpy as np
 
 from reports.bundle import Bundle, Metadata
+from reports.bundle.classifying import Classified
 from reports.bundle.classifying import classify as classify_sequences
 from reports.bundle.sequences import FreshSequences, completed
+from reports.bundle.texts import checked_texts
 from search.serving.errors import RequestError
-from search.serving.rows import Rows, check_keys, read_numbers, read_rows, read_times
+from search.serving.rows import Rows, check_keys, read_numbers, read_rows, read_texts, read_times
 
 
 def classify(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Answer `POST /classify`; gives the answer and how many windows it took, which is one.
+    """Answer `POST /classify`; gives the answer and how many windows or texts it took.
 
-    The rows are one sequence in the order of time, of which the model sees the last `timesteps`.
+    The rows are one sequence in the order of time, of which the model sees the last `timesteps`; or each
+    is a text by itself, and gets an answer of its own.
 
     Raises:
         RequestError, reports.bundle.BundleError: the request cannot be answered.
@@ -26,16 +29,23 @@ def classify(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int
     rows = read_rows(asked.get("rows"), about)
     if not rows:
         raise RequestError("rows: expected at least one. Received: none")
+    model = {"model": about.name, "version": about.version}
+    if about.text_column is not None:
+        texts = read_texts(rows, about.text_column, about)
+        checked = checked_texts(texts, about.text_column, about, "rows")
+        return {**model, "texts": _classes(classify_sequences(bundle, checked))}, len(texts)
     _check_order(rows, about)
     found = classify_sequences(bundle, _one_sequence(rows, about))
-    probabilities, said = found.probabilities[0], found.warnings  # (classes,)
-    return {
-        "model": about.name,
-        "version": about.version,
-        "label": found.labels[0],
-        "probabilities": dict(zip(about.labels, probabilities, strict=True)),
-        **({"warnings": said} if said else {}),
-    }, 1
+    (answer,), said = _classes(found), found.warnings
+    return {**model, **answer, **({"warnings": said} if said else {})}, 1
+
+
+def _classes(found: Classified) -> list[dict[str, Any]]:
+    names = found.sequences.about.labels
+    return [
+        {"label": label, "probabilities": dict(zip(names, probabilities, strict=True))}
+        for label, probabilities in zip(found.labels.tolist(), found.probabilities, strict=True)
+    ]
 
 
 def _one_sequence(rows: Rows, about: Metadata) -> FreshSequences:

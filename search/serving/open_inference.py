@@ -4,13 +4,12 @@ import math
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle import Bundle, Metadata
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_numbers, as_windows, shown, taken
+from search.serving.windows import as_numbers, as_text_batch, as_windows, shown, taken
 
 _NUMBERS = (  # no set, since what is looked for may be a list
     *("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64"),
@@ -41,7 +40,7 @@ def infer(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     Raises:
         RequestError, reports.bundle.BundleError: the request cannot be answered.
     """
-    windows = _windows(asked.get("inputs"), bundle.metadata)
+    windows = _inputs(asked.get("inputs"), bundle.metadata)
     wanted = _wanted(asked.get("outputs"), bundle)
     found = bundle.run(windows)
     answer: dict[str, Any] = {
@@ -64,27 +63,29 @@ def infer(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return answer, len(windows)
 
 
-def _windows(inputs: Any, about: Metadata) -> NDArray[np.float64]:
-    expected = about.input
+def _inputs(inputs: Any, about: Metadata) -> NDArray[Any]:
+    expected, texts = about.input, about.text_column is not None
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise RequestError(f"inputs: expected a list of one tensor, named {expected.name!r}")
     tensor = inputs[0]
     if tensor.get("name") != expected.name:
         received = shown(tensor.get("name"))
         raise RequestError(f"inputs[0].name: expected {expected.name!r}. Received: {received}")
-    if tensor.get("datatype") not in _NUMBERS:
-        received = shown(tensor.get("datatype"))
-        raise RequestError(f"inputs[0].datatype: expected FP32 or FP64. Received: {received}")
+    if tensor.get("datatype") not in (("BYTES",) if texts else _NUMBERS):
+        received, wanted = shown(tensor.get("datatype")), "BYTES" if texts else "FP32 or FP64"
+        raise RequestError(f"inputs[0].datatype: expected {wanted}. Received: {received}")
     if "data" not in tensor:
         raise RequestError("inputs[0].data: is missing; binary data are not taken")
-    values = as_numbers(tensor["data"], "inputs[0].data")
+    data, where = tensor["data"], "inputs[0].data"
+    values = as_text_batch(data, where, about) if texts else as_numbers(data, where)
     shape = _shape(tensor.get("shape"))
     if values.size != math.prod(shape):
         raise RequestError(
-            f"inputs[0].data: has {values.size} numbers, and the shape {shape} needs "
+            f"inputs[0].data: has {values.size} values, and the shape {shape} needs "
             f"{math.prod(shape)}"
         )
-    return as_windows(values.reshape(shape), "inputs[0].data", about)
+    shaped = values.reshape(shape)
+    return shaped if texts else as_windows(shaped, where, about)
 
 
 def _shape(shape: Any) -> list[int]:
@@ -113,4 +114,5 @@ def _wanted(outputs: Any, bundle: Bundle) -> list[str]:
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
     shape = [-1 if isinstance(size, str) else size for size in tensor.shape]
-    return {"name": tensor.name, "datatype": "FP32", "shape": shape}
+    datatype = "BYTES" if tensor.dtype == "string" else "FP32"
+    return {"name": tensor.name, "datatype": datatype, "shape": shape}

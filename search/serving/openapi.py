@@ -8,8 +8,10 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from reports.bundle import Bundle, Metadata
-from search.serving.rows import example_rows
+from search.serving.rows import column_names, example_inputs, example_rows
 
 Operation = dict[str, Any]
 
@@ -63,11 +65,14 @@ DOCS_HEADERS = {"content-security-policy": _policy(), "x-content-type-options": 
 
 
 def _description(about: Metadata) -> str:
-    columns = ", ".join((*about.numeric_columns, *about.categories))
+    classes = ", ".join(about.labels)
+    if about.text_column is not None:
+        return f"Tells the class of a text ({classes}) from its last {about.timesteps} words."
+    columns = ", ".join(column_names(about))
     if about.task == "forecast":
         does = f"Forecasts {', '.join(about.targets)} for the next {about.horizon} rows"
     else:
-        does = f"Tells the class of a sequence ({', '.join(about.labels)})"
+        does = f"Tells the class of a sequence ({classes})"
     most = "" if about.padding is None else "up to "
     return f"{does} from {most}{about.timesteps} rows of {columns}, all in the data's units."
 
@@ -80,14 +85,20 @@ def _forecast(about: Metadata) -> Operation:
 
 def _classify(about: Metadata) -> Operation:
     asked = _object({"rows": _rows(about)}, ["rows"])
-    operation = _operation("classify", "Tell the class of a sequence of rows", asked)
+    what = "a sequence of rows" if about.text_column is None else "the text in each row"
+    operation = _operation("classify", f"Tell the class of {what}", asked)
     return _with_example(operation, about)
 
 
 def _rows(about: Metadata) -> dict[str, Any]:
-    cells: dict[str, Any] = {name: {"type": "number"} for name in about.numeric_columns}
-    cells |= {name: {"type": "string"} for name in about.categories}
-    least = about.timesteps if about.padding is None else 1
+    numeric, one = (
+        {*about.numeric_columns},
+        about.padding is not None or about.text_column is not None,
+    )
+    cells: dict[str, Any] = {
+        name: {"type": "number" if name in numeric else "string"} for name in column_names(about)
+    }
+    least = 1 if one else about.timesteps
     return {"type": "array", "items": _object(cells, list(cells)), "minItems": least}
 
 
@@ -98,12 +109,12 @@ def _with_example(operation: Operation, about: Metadata) -> Operation:
 
 
 def _open_inference(about: Metadata) -> dict[str, dict[str, Operation]]:
-    window, tag = _example_window(about), "Open Inference Protocol"
+    inputs, tag = example_inputs(about), "Open Inference Protocol"
     tensor = {
         "name": about.input.name,
-        "shape": [1, len(window), len(window[0])],
-        "datatype": "FP32",
-        "data": window,
+        "shape": np.shape(inputs),
+        "datatype": "FP32" if about.text_column is None else "BYTES",
+        "data": inputs,
     }
     asked = _object({"inputs": {"type": "array"}, "id": {"type": "string"}}, ["inputs"])
     infer = _operation(tag, "Feed the model", asked)
@@ -124,7 +135,7 @@ def _tensorflow_serving(about: Metadata) -> dict[str, dict[str, Operation]]:
     tag = "TensorFlow Serving"
     asked = _object({"instances": {"type": "array"}, "inputs": {}}, [])
     predict = _operation(tag, "Feed the model", asked)
-    example = {"instances": [_example_window(about)]}
+    example = {"instances": example_inputs(about)}
     predict["requestBody"]["content"]["application/json"]["example"] = example
     paths = {}
     for place in _places(f"/v1/models/{about.name}", about):
@@ -159,7 +170,3 @@ def _operation(tag: str, summary: str, asked: dict[str, Any] | None = None) -> O
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
-
-
-def _example_window(about: Metadata) -> list[list[float]]:
-    return [[column.mean for column in about.columns]] * about.timesteps

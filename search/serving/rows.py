@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from reports.bundle import Metadata
 from reports.bundle.timeline import Times, as_texts, following, without_zone
 from search.serving.errors import RequestError
-from search.serving.windows import shown
+from search.serving.windows import as_text_batch, shown
 
 Rows = Sequence[Mapping[str, Any]]
+
+_EXAMPLE_TEXT = "a text of some words"
 
 
 def check_keys(asked: Mapping[str, Any], *known: str) -> None:
@@ -31,7 +33,7 @@ def read_rows(rows: Any, about: Metadata) -> Rows:
     """
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RequestError(f"rows: expected a list of objects. Received: {shown(rows)}")
-    names = (*about.numeric_columns, *about.categories)
+    names = column_names(about)
     for at, row in enumerate(rows):
         for name in row:
             if name not in names and name != about.time.column:
@@ -39,6 +41,24 @@ def read_rows(rows: Any, about: Metadata) -> Rows:
                     f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(names)}"
                 )
     return rows
+
+
+def column_names(about: Metadata) -> tuple[str, ...]:
+    """The columns that every row must have; that of timestamps it may have."""
+    if about.text_column is not None:
+        return (about.text_column,)
+    return (*about.numeric_columns, *about.categories)
+
+
+def read_texts(rows: Rows, name: str, about: Metadata) -> list[str]:
+    """A column of texts.
+
+    Raises:
+        RequestError: a row lacks it, or has something else, or there are too many.
+    """
+    cells = [_cell(row, name, at) for at, row in enumerate(rows)]
+    found: list[str] = as_text_batch(cells, "rows", about).tolist()
+    return found
 
 
 def read_labels(rows: Rows, name: str) -> list[str | None]:
@@ -79,7 +99,12 @@ def read_times(rows: Rows, about: Metadata) -> Times | None:
 
 
 def example_rows(about: Metadata) -> list[dict[str, float | str]]:
-    """Rows that the model answers: the training data's means, with timestamps where steps are known."""
+    """Rows that the model answers: the training data's means, with timestamps where steps are known.
+
+    Of a model of texts it is one text.
+    """
+    if about.text_column is not None:
+        return [{about.text_column: _EXAMPLE_TEXT}]
     numeric = {*about.numeric_columns}
     means: dict[str, float | str] = {
         **{column.name: column.mean for column in about.columns if column.name in numeric},
@@ -90,6 +115,13 @@ def example_rows(about: Metadata) -> list[dict[str, float | str]]:
     first = np.datetime64(datetime(2024, 1, 1), "us")
     times = as_texts(following(first, about.timesteps, about.time), about.time.zone)
     return [{about.time.column: time, **means} for time in times]
+
+
+def example_inputs(about: Metadata) -> list[Any]:
+    """One input that the model answers: a window of the training data's means, or a text."""
+    if about.text_column is not None:
+        return [_EXAMPLE_TEXT]
+    return [[[column.mean for column in about.columns]] * about.timesteps]
 
 
 def _number(value: Any, name: str, at: int) -> float:

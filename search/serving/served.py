@@ -10,6 +10,7 @@ import numpy as np
 from reports.bundle import Bundle, BundleError, load_bundle
 from search.serving.log import write_line
 from search.serving.metrics import Metrics
+from search.serving.rows import example_inputs
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 
@@ -82,11 +83,11 @@ def load_tried(path: Path) -> Bundle:
     """
     bundle = load_bundle(path)
     about = bundle.metadata
-    means = np.array([column.mean for column in about.columns])
     try:
-        bundle.run(np.broadcast_to(means, (1, about.timesteps, len(means))))
+        bundle.run(np.array(example_inputs(about)))
     except BundleError as error:
-        raise BundleError(f"{path}: on the training data's means {error}") from None
+        what = "the training data's means" if about.text_column is None else "a text"
+        raise BundleError(f"{path}: on {what} {error}") from None
     except Exception as error:  # onnxruntime's errors have no common class
         reason = " ".join(str(error).split())
         raise BundleError(f"{path}: the model cannot be run: {reason}") from None

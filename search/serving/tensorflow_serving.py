@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reports.bundle import Bundle, Metadata
 from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
-from search.serving.windows import as_windows, shown, taken
+from search.serving.windows import as_inputs, shown, taken
 
 _SIGNATURE = "serving_default"
 
@@ -40,7 +40,8 @@ def about_model(bundle: Bundle) -> dict[str, Any]:
 def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Answer `POST /v1/models/NAME:predict`; gives the answer and how many windows it took.
 
-    "instances" is a list of windows, or of objects that name the input; "inputs" is the same as a batch.
+    "instances" is a list of windows or texts, or of objects that name the input; "inputs" is the same as
+    a batch.
     Where the model has one output, the answer holds its values alone, else objects by name.
 
     Raises:
@@ -53,34 +54,34 @@ def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]
         raise RequestError('expected either "instances" or "inputs"')
     about = bundle.metadata
     if "instances" in asked:
-        windows = _windows_in_rows(asked["instances"], about)
+        windows = _inputs_in_rows(asked["instances"], about)
         return {"predictions": _in_rows(bundle.run(windows))}, len(windows)
-    windows = _windows_in_columns(asked["inputs"], about)
+    windows = _inputs_in_columns(asked["inputs"], about)
     found = bundle.run(windows)
     return {"outputs": found if len(found) > 1 else next(iter(found.values()))}, len(windows)
 
 
-def _windows_in_rows(instances: Any, about: Metadata) -> NDArray[np.float64]:
-    if not isinstance(instances, list):
-        raise RequestError(f"instances: expected a list of windows. Received: {shown(instances)}")
-    if not any(isinstance(instance, dict) for instance in instances):
-        return as_windows(instances, "instances", about)
+def _inputs_in_rows(instances: Any, about: Metadata) -> NDArray[Any]:
     name = about.input.name
+    if not isinstance(instances, list):
+        raise RequestError(f"instances: expected a list of {name}s. Received: {shown(instances)}")
+    if not any(isinstance(instance, dict) for instance in instances):
+        return as_inputs(instances, "instances", about)
     for place, instance in enumerate(instances):
         if not isinstance(instance, dict) or list(instance) != [name]:
             raise RequestError(
-                f'instances[{place}]: expected {{"{name}": window}}. Received: {shown(instance)}'
+                f'instances[{place}]: expected {{"{name}": {name}}}. Received: {shown(instance)}'
             )
-    return as_windows([instance[name] for instance in instances], "instances", about)
+    return as_inputs([instance[name] for instance in instances], "instances", about)
 
 
-def _windows_in_columns(inputs: Any, about: Metadata) -> NDArray[np.float64]:
+def _inputs_in_columns(inputs: Any, about: Metadata) -> NDArray[Any]:
     if not isinstance(inputs, dict):
-        return as_windows(inputs, "inputs", about)
+        return as_inputs(inputs, "inputs", about)
     name = about.input.name
     if list(inputs) != [name]:
         raise RequestError(f"inputs: expected the key {name!r}. Received: {shown(inputs)}")
-    return as_windows(inputs[name], f"inputs.{name}", about)
+    return as_inputs(inputs[name], f"inputs.{name}", about)
 
 
 def _in_rows(found: dict[str, NDArray[np.float32]]) -> Any:
@@ -96,6 +97,6 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
     ]
     return {
         "name": tensor.name,
-        "dtype": "DT_FLOAT",
+        "dtype": "DT_STRING" if tensor.dtype == "string" else "DT_FLOAT",
         "tensor_shape": {"dim": dimensions, "unknown_rank": False},
     }

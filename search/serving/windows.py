@@ -1,4 +1,4 @@
-"""From the JSON of a request to windows that the model may be fed."""
+"""From the JSON of a request to windows or texts that the model may be fed."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from reports.bundle.metadata import Tensor
 from search.serving.errors import RequestError
 
 _MOST_NUMBERS = 2**23  # after padding; a body within its limit has about as many without
+_MOST_WORDS = 2**20  # as many as the model sees of each text; one takes some hundred bytes
 _SHOWN = 80  # characters of what was received that a message repeats
 
 
@@ -55,6 +56,30 @@ def taken(about: Metadata) -> Tensor:
         return about.input
     batch, _, columns = about.input.shape
     return replace(about.input, shape=(batch, "timesteps", columns))
+
+
+def as_inputs(data: Any, where: str, about: Metadata) -> NDArray[Any]:
+    """Turn lists into what the model takes, windows or texts; see `as_windows` and `as_text_batch`."""
+    if about.text_column is not None:
+        return as_text_batch(data, where, about)
+    return as_windows(data, where, about)
+
+
+def as_text_batch(data: Any, where: str, about: Metadata) -> NDArray[np.object_]:
+    """Turn a list of strings into texts, (batch,).
+
+    Raises:
+        RequestError: it is something else, or there are more of them than memory should be taken for.
+    """
+    if not isinstance(data, list):
+        raise RequestError(f"{where}: expected a list of texts. Received: {shown(data)}")
+    for place, text in enumerate(data):
+        if not isinstance(text, str):
+            raise RequestError(f"{where}[{place}]: expected a text. Received: {shown(text)}")
+    if len(data) * about.timesteps > _MOST_WORDS:
+        most = _MOST_WORDS // about.timesteps
+        raise RequestError(f"{where}: expected at most {most} texts at once. Received: {len(data)}")
+    return np.array(data, np.object_)
 
 
 def as_windows(data: Any, where: str, about: Metadata) -> NDArray[np.float64]:

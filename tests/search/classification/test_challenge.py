@@ -18,6 +18,7 @@ from search.classification.challenge import challenge_classifier
 from search.registry import enter_bundle
 from storage.database import open_storage
 from storage.models import find_model, list_models, promote_model
+from tests import text_classifiers as texts
 from tests.bundles import METADATA
 from tests.classifiers import COLUMNS, LABELS, expected_probabilities, write_classifier
 
@@ -90,6 +91,29 @@ def test_what_cannot_be_compared_is_told(
     fitted = load_bundle(write_classifier(tmp_path / "fitted", provenance=provenance))
     with pytest.raises(InputError, match="was made from these very data"):
         challenge_classifier(one, fitted, str(fresh))
+
+
+def test_texts_are_scored_too(tmp_path: Path) -> None:
+    generator = np.random.default_rng(5)
+    reviews = [" ".join(words) for words in generator.choice([*texts.WORDS, "a"], (300, 8))]
+    beliefs = {version: texts.expected_probabilities(reviews, version) for version in (1, OTHER)}
+    truth = (generator.uniform(size=300) < beliefs[1][:, 1]).astype(int)
+    labels = np.array(texts.LABELS)[truth]
+    pd.DataFrame({texts.COLUMN: reviews, "label": labels}).to_csv(
+        tmp_path / "fresh.csv", index=False
+    )
+    right, wrong = (
+        load_bundle(texts.write_text_classifier(tmp_path / f"v{version}", version))
+        for version in (1, OTHER)
+    )
+    found = challenge_classifier(right, wrong, str(tmp_path / "fresh.csv"))
+    assert (found.sequences, found.clusters) == (300, 300)
+    for version, loss in ((1, found.challenger), (OTHER, found.champion)):
+        assert loss == pytest.approx(log_losses(truth, beliefs[version]).mean(), rel=1e-4)
+    assert found.better
+    assert (
+        challenge_classifier(wrong, right, str(tmp_path / "fresh.csv")).doubt == "it is no better"
+    )
 
 
 def test_only_a_better_classifier_is_promoted(

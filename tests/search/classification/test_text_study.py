@@ -13,11 +13,13 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from objectives.errors import InputError
 from reports.bundle import load_bundle
 from search.study import TextStudy, load_study, make_study
 from tests.reviews import reviews
+from tests.search.serving.conftest import serving
 
 STUDY = """
 [data]
@@ -114,19 +116,48 @@ def awkward_reviews() -> list[str]:
     return [changes[number % len(changes)](text) for number, text in enumerate(texts)]
 
 
-def test_keras_alone_and_onnxruntime_alone_give_a_thousand_texts_the_same(folder: Path) -> None:
-    run = folder / "runs" / "reviews"
-    texts = awkward_reviews()
-    alone = [sys.executable, "-c", KERAS_ALONE]
-    done = run_command(alone, run / "model.keras", given=json.dumps(texts))
+@pytest.fixture(scope="module")
+def expected(folder: Path) -> NDArray[np.float64]:
+    """What Keras alone makes of the thousand texts: (texts, classes)."""
+    alone, model = [sys.executable, "-c", KERAS_ALONE], folder / "runs" / "reviews" / "model.keras"
+    done = run_command(alone, model, given=json.dumps(awkward_reviews()))
     assert done.returncode == 0, done.stderr
-    expected = np.array(json.loads(done.stdout))
-    session = onnxruntime.InferenceSession(run / "bundle" / "model.onnx")
+    return np.array(json.loads(done.stdout))
+
+
+def test_onnxruntime_alone_gives_a_thousand_texts_what_keras_alone_does(
+    folder: Path, expected: NDArray[np.float64]
+) -> None:
+    texts = awkward_reviews()
+    session = onnxruntime.InferenceSession(folder / "runs" / "reviews" / "bundle" / "model.onnx")
     (found,) = session.run(["probabilities"], {"text": np.array(texts, np.object_)})
     np.testing.assert_allclose(found, expected, atol=1e-5)
     one = session.run(None, {"text": np.array(texts[2:3], np.object_)})[0]
     np.testing.assert_allclose(one, expected[2:3], atol=1e-5)
     assert 0.2 < (expected[:, 1] > 0.5).mean() < 0.8, "the texts are told apart"
+
+
+def test_a_server_gives_a_thousand_texts_what_keras_alone_does(
+    folder: Path, expected: NDArray[np.float64], command: list[str]
+) -> None:
+    texts = awkward_reviews()
+    tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+    with serving(command) as start:
+        server = start(folder / "runs" / "reviews" / "bundle")
+        status, answer = server.ask("/v2/models/reviews/infer", {"inputs": [tensor]})
+        assert status == 200, answer
+        (output,) = answer["outputs"]
+        found = np.reshape(output["data"], output["shape"])
+        status, answer = server.ask("/v1/models/reviews:predict", {"instances": texts})
+        assert status == 200, answer
+        rows = [{"review": text} for text in texts if text.strip()]
+        status, classified = server.ask("/classify", {"rows": rows})
+        assert status == 200, classified
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(answer["predictions"], expected, atol=1e-5)
+    by_label = [list(each["probabilities"].values()) for each in classified["texts"]]
+    with_words = [bool(text.strip()) for text in texts]
+    np.testing.assert_allclose(by_label, expected[with_words], atol=1e-5)
 
 
 def test_the_bundle_says_what_it_takes(folder: Path) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tests.bundles import TIMESTEPS, write_bundle
 from tests.classifiers import write_classifier
+from tests.text_classifiers import write_text_classifier
 
 PATIENCE = 60  # seconds
 
@@ -129,6 +130,16 @@ def server(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iter
 def classifier(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server of a classifier for tests that only ask it."""
     bundle = write_classifier(tmp_path_factory.mktemp("classifier") / "bundle")
+    with serving(command) as start:
+        yield start(bundle)
+
+
+@pytest.fixture(scope="session")
+def text_classifier(
+    command: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """One server of a classifier of texts for tests that only ask it."""
+    bundle = write_text_classifier(tmp_path_factory.mktemp("text_classifier") / "bundle")
     with serving(command) as start:
         yield start(bundle)
 

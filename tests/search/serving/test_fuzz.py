@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.bundles import expected
 from tests.classifiers import expected_probabilities
 from tests.search.serving.conftest import Running, some_rows, some_windows
+from tests.text_classifiers import expected_probabilities as expected_of_texts
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ VALUES = [
     "FP32",
     "forecast",
     "probabilities",
+    "BYTES",
     "2024-01-01",
     0,
     1,
@@ -66,7 +68,10 @@ SEQUENCES = [WINDOWS[0], WINDOWS[1][:1]]
 TENSOR = {"name": "window", "shape": [2, 4, 2], "datatype": "FP32", "data": WINDOWS}
 HOURS = [f"2024-01-01T0{hour}:00" for hour in range(4)]
 ROWS = [{"date": hour, **row} for hour, row in zip(HOURS, some_rows(), strict=True)]
+TEXTS = ["The food was\tnot bad", "été \r\n good"]
+STRINGS = {"name": "text", "shape": [2], "datatype": "BYTES", "data": TEXTS}
 POWER, MOVES = "/v1/models/power:predict", "/v1/models/moves:predict"
+REVIEWS = "/v1/models/reviews:predict"
 KINDS = {
     "forecast": Kind(
         server="server",
@@ -100,12 +105,31 @@ KINDS = {
         inputs=SEQUENCES,
         answer=np.array([expected_probabilities(each) for each in SEQUENCES]),
     ),
+    "texts": Kind(
+        server="text_classifier",
+        model="reviews",
+        valid=(
+            (
+                "/v2/models/reviews/infer",
+                {"inputs": [STRINGS], "outputs": [{"name": "probabilities"}]},
+            ),
+            (REVIEWS, {"instances": TEXTS}),
+            (REVIEWS, {"instances": [{"text": text} for text in TEXTS]}),
+            (REVIEWS, {"inputs": {"text": TEXTS}}),
+            ("/classify", {"rows": [{"review": text} for text in TEXTS]}),
+        ),
+        inputs=TEXTS,
+        answer=expected_of_texts(TEXTS),
+    ),
 }
 
 leaves = st.one_of(
     st.sampled_from(VALUES), st.integers(), st.floats(), st.text(max_size=8), st.booleans()
 )
-names = st.one_of(st.sampled_from([*KEYS, "load", "temp", "x", "y", "time"]), st.text(max_size=4))
+names = st.one_of(
+    st.sampled_from([*KEYS, "load", "temp", "x", "y", "time", "text", "review"]),
+    st.text(max_size=4),
+)
 anything = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(names, inner, max_size=5)
 )

@@ -135,7 +135,7 @@ WRONG = [
     (INFER, tensor(WINDOW, name="x"), 400, "expected 'window'. Received: \"x\""),
     (INFER, tensor(WINDOW, datatype="BYTES"), 400, 'FP32 or FP64. Received: "BYTES"'),
     (INFER, tensor(WINDOW, datatype=[]), 400, "FP32 or FP64. Received: a list of 0"),
-    (INFER, tensor(WINDOW, shape=[1, 4]), 400, "has 8 numbers, and the shape [1, 4] needs 4"),
+    (INFER, tensor(WINDOW, shape=[1, 4]), 400, "has 8 values, and the shape [1, 4] needs 4"),
     (INFER, tensor(WINDOW, shape=[-1, 8]), 400, "expected a list of sizes"),
     (INFER, tensor(WINDOW, shape=[2, 2, 2]), 400, "expected windows of shape (batch, 4, 2)"),
     (INFER, tensor(WINDOW[:0]), 400, "at least one window"),
