@@ -91,14 +91,12 @@ def _classify(about: Metadata) -> Operation:
 
 
 def _rows(about: Metadata) -> dict[str, Any]:
-    numeric, one = (
-        {*about.numeric_columns},
-        about.padding is not None or about.text_column is not None,
-    )
+    numeric = {*about.numeric_columns}
     cells: dict[str, Any] = {
         name: {"type": "number" if name in numeric else "string"} for name in column_names(about)
     }
-    least = 1 if one else about.timesteps
+    whole = about.padding is None and about.text_column is None
+    least = about.timesteps if whole else 1
     return {"type": "array", "items": _object(cells, list(cells)), "minItems": least}
 
 

@@ -41,8 +41,7 @@ def predict(bundle: Bundle, asked: dict[str, Any]) -> tuple[dict[str, Any], int]
     """Answer `POST /v1/models/NAME:predict`; gives the answer and how many windows it took.
 
     "instances" is a list of windows or texts, or of objects that name the input; "inputs" is the same as
-    a batch.
-    Where the model has one output, the answer holds its values alone, else objects by name.
+    a batch. Where the model has one output, the answer holds its values alone, else objects by name.
 
     Raises:
         RequestError, reports.bundle.BundleError: the request cannot be answered.

@@ -11,7 +11,13 @@ from tests.search.serving.conftest import Running, Serve
 from tests.text_classifiers import LABELS, LONGEST, expected_probabilities, write_text_classifier
 
 INFER, PREDICT = "/v2/models/reviews/infer", "/v1/models/reviews:predict"
-TEXTS = ["It was NOT\tbad", "good\x0bgood bad été a 日本 unheard", "", "bad \r\n"]
+TEXTS = [
+    "It was NOT\tbad",
+    "good\x0bgood bad été a 日本 unheard",
+    "",
+    "bad \r\n",
+    "not\u00a0bad good\x1cbad",
+]
 
 
 def tensor(texts: Any, **changes: Any) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def test_every_route_is_described_with_an_example_that_is_answered(
     assert document["info"]["description"] == said
     content = document["paths"]["/classify"]["post"]["requestBody"]["content"]["application/json"]
     rows = content["schema"]["properties"]["rows"]
+    assert rows["minItems"] == 1
     assert rows["items"]["properties"] == {"review": {"type": "string"}}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
