@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 TRUTH, MODEL, MUTED, ACCENT, SECOND = "#222222", "#0072B2", "#8A8A8A", "#D55E00", "#B87A00"
+CELL = "#7FBDE6"  # of a matrix where it is full, light enough for figures on it
 BASELINE_COLOURS = ("#E69F00", "#CC79A7", "#009E73", "#56B4E9")
 BASELINE_LINES = ("--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 WIDTH = 8.0

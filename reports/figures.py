@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from reports.classification.contents import ClassificationReport
+from reports.classification.figures import class_figures
 from reports.contents import SearchReport, StudyReport
 from reports.figure_data import (
     History,
@@ -45,12 +47,14 @@ def draw_figures(report: SearchReport) -> dict[str, Figure]:
         report: The study, finished or not.
 
     Returns:
-        Figures by name: "history", "forecasts" where a winner has been tested, and "loss_curves" where
-        the winner's curves were kept. Each is 8 inches wide.
+        Figures by name: "history", "forecasts", or "confusion" and "reliability", where a winner has
+        been tested, and "loss_curves" where the winner's curves were kept. Each is 8 inches wide.
     """
     figures = {"history": draw_history(history_info(report))}
     if isinstance(report, StudyReport):
         figures["forecasts"] = draw_forecasts(report)
+    if isinstance(report, ClassificationReport):
+        figures |= class_figures(report)
     curves = loss_curves_info(report)
     if curves is not None:
         figures["loss_curves"] = draw_loss_curves(curves)

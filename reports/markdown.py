@@ -9,7 +9,7 @@ from reports.classification.markdown import class_sections
 from reports.contents import COMMAND, ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.intervals import interval_rows, intervals_in_words
-from reports.markdown_table import markdown_table
+from reports.markdown_parts import markdown_figure, markdown_table
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.verdict import verdict
 from reports.wording import (
@@ -48,7 +48,7 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
             _intervals(report),
         ]
     if isinstance(report, ClassificationReport):
-        top = [_top(report, {}), *class_sections(report)]
+        top = [_top(report, {}), *class_sections(report, figures)]
     sections = [
         *top,
         _winner(report, figures),
@@ -70,7 +70,7 @@ def _top(report: StudyReport | ClassificationReport, figures: Mapping[str, str])
     lines = [f"# {report.study.name}", f"**{verdict(report)}**", _looks(report.ledger)]
     if any(not check.passed for check in report.audit):
         lines.append(f"**{audit_in_words(report.audit)}**")
-    return "\n\n".join(lines + _figure(figures, "forecasts", alt))
+    return "\n\n".join(lines + markdown_figure(figures, "forecasts", alt))
 
 
 def _looks(ledger: Ledger) -> str:
@@ -172,7 +172,7 @@ def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
             f"{counted(refit.updates, 'update')}, {duration(refit.seconds)}."
         )
     alt = "Training loss and validation metric of the winner by epoch"
-    return "\n\n".join(lines + _figure(figures, "loss_curves", alt))
+    return "\n\n".join(lines + markdown_figure(figures, "loss_curves", alt))
 
 
 def _confirmation(report: SearchReport) -> str:
@@ -201,7 +201,7 @@ def _search(report: SearchReport, figures: Mapping[str, str]) -> str:
     search, total = (duration(report.seconds.get(name)) for name in ("search", "total"))
     text = f"{counted(counts['total'], 'trial')}: {states}. Search {search}, in total {total}."
     alt = "Validation metric of every trial in order"
-    return "\n\n".join(["## The search", text, *_figure(figures, "history", alt)])
+    return "\n\n".join(["## The search", text, *markdown_figure(figures, "history", alt)])
 
 
 def _facts(report: SearchReport) -> str:
@@ -227,7 +227,3 @@ def _files(report: SearchReport) -> str:
     if COMMAND in report.facts:
         lines.append(f"Run it again:\n\n```sh\n{report.facts[COMMAND]}\n```")
     return "\n\n".join(lines)
-
-
-def _figure(figures: Mapping[str, str], name: str, alt: str) -> list[str]:
-    return [f"![{alt}]({figures[name]})"] if name in figures else []

@@ -1,4 +1,4 @@
-"""Two pictures of one trial, for whoever looks at it in the dashboard."""
+"""Pictures of one trial, for whoever looks at it in the dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from reports.classification.figures import draw_confusion
 from reports.figure_data import spreads_widely
 from reports.figure_style import (
     ACCENT,
@@ -72,6 +73,17 @@ def save_validation_forecast(path: Path, title: str, piece: ValidationPiece) -> 
     axes.set_ylabel(piece.target, parse_math=False)
     finish(axes, title)
     figure.savefig(path, dpi=_DOTS_PER_INCH)
+
+
+def save_validation_confusion(
+    path: Path, title: str, labels: Sequence[str], matrix: NDArray[np.int64]
+) -> bool:
+    """Draw what is taken for what into a PNG file, unless there are too many classes: then False."""
+    figure = draw_confusion(labels, matrix, title)
+    if figure is None:
+        return False
+    figure.savefig(path, dpi=_DOTS_PER_INCH)
+    return True
 
 
 def _sheet() -> tuple[Figure, Axes]:

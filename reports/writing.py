@@ -35,7 +35,7 @@ def write_report(
 
     Returns:
         The path of each file written: "json", "markdown", "html" and the name of each plot
-        ("forecasts", "history", "loss_curves").
+        ("forecasts", "confusion", "reliability", "history", "loss_curves").
     """
     directory.mkdir(parents=True, exist_ok=True)
     plots = {"md", "png"} & set(formats)

@@ -6,7 +6,7 @@ from typing import Any
 
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
-from reports.figure_style import ACCENT, BASELINE_COLOURS, MUTED, SECOND, TRUTH
+from reports.figure_style import ACCENT, BASELINE_COLOURS, CELL, MUTED, SECOND, TRUTH
 from reports.figure_style import MODEL as MODEL_COLOUR
 from reports.numbers import report_numbers
 from reports.page.class_figures import confusion_figure, reliability_figure
@@ -25,6 +25,8 @@ _COLOURS = {
     "--accent": ACCENT,
     "--second": SECOND,
     "--card": "#FFFFFF",
+    "--text": TRUTH,
+    "--cell": CELL,
     **{f"--naive-{number}": colour for number, colour in enumerate(BASELINE_COLOURS, 1)},
 }
 

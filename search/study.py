@@ -40,7 +40,6 @@ SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # it names a folder too
 ONE_FOLD = "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
-_CLASSIFIES = "study {name!r} classifies sequences; `lstm-search {command}` is for forecasts"
 _ARTIFACTS = "artifacts"  # the folder for artifacts beside those of the studies
 
 
@@ -318,12 +317,6 @@ def study_class(task: object, source: str) -> type[AnyStudy]:
             f"{source}: [data] task: expected one of {', '.join(map(repr, kinds))}. Received: {task!r}"
         )
     return kinds[task]
-
-
-def check_forecasts(name: str, identity: Mapping[str, Any], command: str) -> None:
-    """Raise InputError if a stored study, of this identity, is one of classification."""
-    if is_classification(identity):
-        raise InputError(_CLASSIFIES.format(name=name, command=command))
 
 
 def is_classification(identity: Mapping[str, Any]) -> bool:

@@ -13,7 +13,6 @@ from reports.counts import trial_counts
 from reports.verdict import verdict
 from reports.wording import baseline_label, looks_in_words, number
 from search.dashboard_figures import progress_figure, winner_figures
-from search.preparation import Preparation
 from search.searching import Progress
 from search.stored_identity import NAIVE, TARGET_VALUES
 from search.study import AnyStudy
@@ -104,6 +103,5 @@ class StudyNote:
         if self._facts is None:
             self._facts = facts_of(self.study, self.preparation)
             self.found.set_user_attr(NAIVE, dict(self._facts.naive))
-            if isinstance(self.preparation, Preparation):
-                self.found.set_user_attr(TARGET_VALUES, self.preparation.target_values)
+            self.found.set_user_attr(TARGET_VALUES, self.preparation.target_values)
         return self._facts

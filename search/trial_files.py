@@ -2,16 +2,22 @@
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.artifacts._protocol import ArtifactStore
 
-from objectives.messages import PICTURED_SECONDS
+from objectives.classification.messages import SequenceTask
+from objectives.classification.metrics import confusion_matrix, predicted_labels
+from objectives.messages import PICTURED_SECONDS, TrialOutcome
 from objectives.objective import EndedTrial
+from reports.wording import counted
 from search.study import AnyStudy, Study
+from search.tasks import Task
 from search.trial_notes import trial_note
 from storage.artifacts import attach_file
 from storage.database import Database
@@ -22,10 +28,18 @@ MOST_NOTES = 1000  # of one study: the dashboard reads them all whenever it look
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Destination:
+    """Where notes are written, and files kept; no files where `store` is None."""
+
+    storage: Database
+    store: ArtifactStore | None
+
+
 def describe_trial(
     study: AnyStudy,
-    storage: Database,
-    store: ArtifactStore | None,
+    task: Task,
+    destination: Destination,
     trial: optuna.Trial,
     ended: EndedTrial,
 ) -> None:
@@ -36,29 +50,34 @@ def describe_trial(
     """
     if trial.number < MOST_NOTES:
         note = trial_note(ended, study.training)
-        write_trial_note(storage, trial.study._study_id, trial._trial_id, note)
+        write_trial_note(destination.storage, trial.study._study_id, trial._trial_id, note)
+    store = destination.store
     if store is None or not ended.epochs or ended.again or ended.seconds < PICTURED_SECONDS:
         return
     try:
         with TemporaryDirectory() as folder:
-            for file in _files(Path(folder), study, trial, ended):
+            for file in _files(Path(folder), study, task, trial, ended):
                 attach_file(store, trial, file)
     except (OSError, StorageError) as error:
         trial.set_user_attr("artifact_failure", str(error))
 
 
-def _files(folder: Path, study: AnyStudy, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
+def _files(
+    folder: Path, study: AnyStudy, task: Task, trial: optuna.Trial, ended: EndedTrial
+) -> list[Path]:
     about = folder / "trial.json"
     about.write_text(json.dumps(_facts(trial, ended, study.training.metric), indent=1))
     try:
-        return [*_pictures(folder, study, trial, ended), about]
+        return [*_pictures(folder, study, task, trial, ended), about]
     except Exception:
         # Whatever is the matter with a picture, it must not cost the trial.
         _logger.exception("no pictures of trial %d", trial.number)
         return [about]
 
 
-def _pictures(folder: Path, study: AnyStudy, trial: optuna.Trial, ended: EndedTrial) -> list[Path]:
+def _pictures(
+    folder: Path, study: AnyStudy, task: Task, trial: optuna.Trial, ended: EndedTrial
+) -> list[Path]:
     # Only workers that draw pay the 30 MB and the half second that matplotlib takes.
     from reports import trial_pictures as pictures  # noqa: PLC0415
 
@@ -70,14 +89,43 @@ def _pictures(folder: Path, study: AnyStudy, trial: optuna.Trial, ended: EndedTr
         validation=validation,
         best=min(range(len(validation)), key=validation.__getitem__),
     )
-    pictures.save_loss_curves(path, f"Trial {trial.number}: loss by epoch", curves)
-    glimpse = ended.outcome and ended.outcome.glimpse
+    title = f"Trial {trial.number}"
+    pictures.save_loss_curves(path, f"{title}: loss by epoch", curves)
+    if ended.outcome is None:
+        return [path]
+    if isinstance(task, SequenceTask):
+        return [path, *_confusion(folder, task, title, ended.outcome)]
+    glimpse = ended.outcome.glimpse
     if not glimpse or not isinstance(study, Study):
         return [path]
     second, target = folder / "validation_forecast.png", study.data.targets[0]
     piece = pictures.ValidationPiece(target, glimpse.rows, glimpse.truth, glimpse.forecast)
-    pictures.save_validation_forecast(second, f"Trial {trial.number} on validation", piece)
+    pictures.save_validation_forecast(second, f"{title} on validation", piece)
     return [path, second]
+
+
+def _confusion(folder: Path, task: SequenceTask, title: str, outcome: TrialOutcome) -> list[Path]:
+    """Draw what the networks at their best take the validation sequences for, if there are logits."""
+    from reports import trial_pictures as pictures  # noqa: PLC0415
+
+    matrix = validation_confusion(task, outcome)
+    path, right, total = folder / "validation_confusion.png", np.trace(matrix), matrix.sum()
+    said = f"{title}: {right} of {counted(int(total), 'validation sequence')} right"
+    if total and pictures.save_validation_confusion(path, said, task.names, matrix):
+        return [path]
+    return []
+
+
+def validation_confusion(task: SequenceTask, outcome: TrialOutcome) -> NDArray[np.int64]:
+    """Count validation sequences (classes, classes) of the folds whose logits are there."""
+    matrix = np.zeros((task.classes, task.classes), np.int64)
+    # A trial that was ended has fewer folds than the task.
+    for fold, judged in zip(task.split.folds, outcome.folds, strict=False):
+        if judged.outputs is not None:
+            predicted = predicted_labels(judged.outputs.astype(np.float64))
+            truth = task.labels[fold.validation]
+            matrix += confusion_matrix(truth, predicted, task.classes).astype(np.int64)
+    return matrix
 
 
 def _facts(trial: optuna.Trial, ended: EndedTrial, metric: str) -> dict[str, object]:

@@ -32,7 +32,7 @@ from search.samplers import SlotSampler, make_sampler
 from search.slots import count_slots, find_slot, seed_of, try_again
 from search.study import AnyStudy
 from search.tasks import Task
-from search.trial_files import describe_trial
+from search.trial_files import Destination, describe_trial
 from search.weights import save_outcome
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
@@ -178,6 +178,7 @@ def _objective(
     store = None
     if order.artifacts is not None:
         store = open_artifacts(order.artifacts, check=False)
+    destination = Destination(storage, store)
     return Objective(
         task=order.task,
         space=order.study.space,
@@ -194,7 +195,9 @@ def _objective(
             _checkpoint_path(order, slot()), settings.checkpoint_seconds
         ),
         note=lambda trial, facts: storage.set_trial_user_attrs(trial._trial_id, facts),
-        describe=lambda trial, ended: describe_trial(order.study, storage, store, trial, ended),
+        describe=lambda trial, ended: describe_trial(
+            order.study, order.task, destination, trial, ended
+        ),
     )
 
 

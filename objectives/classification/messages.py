@@ -21,16 +21,21 @@ class SequenceTask:
     """What is the same for every trial of a study of classification.
 
     `rows` is a .npy file of float64 (rows, features), memory-mapped; `ends`, `lengths` and `labels`
-    (sequences,) int64 are those of `Sequences`; labels count from 0 to `classes` - 1.
+    (sequences,) int64 are those of `Sequences`; labels are numbers of `names`, the classes.
     """
 
     rows: Path
     ends: NDArray[np.int64]
     lengths: NDArray[np.int64]
     labels: NDArray[np.int64]
-    classes: int
+    names: tuple[str, ...]
     split: SequenceSplit
     training: SequenceTraining
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.names)
 
     def load_rows(self) -> NDArray[np.float64]:
         """Map the rows (rows, features) into memory, read-only."""

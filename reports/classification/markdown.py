@@ -1,6 +1,6 @@
 """What report.md says of the test of a classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reports.certainty import BETTER, UNCLEAR, WORSE, p_in_words, span
 from reports.classification.contents import (
@@ -11,20 +11,20 @@ from reports.classification.contents import (
 )
 from reports.classification.tables import SHOWN
 from reports.classification.verdict import TOO_FEW, class_outcome, classifier_label
-from reports.markdown_table import markdown_table
+from reports.markdown_parts import markdown_figure, markdown_table
 from reports.wording import counted, number
 
 _MOST_CLASSES = 20  # whose confusion fits on a page
 
 
-def class_sections(report: ClassificationReport) -> list[str]:
-    """The sections of a tested classifier."""
+def class_sections(report: ClassificationReport, figures: Mapping[str, str]) -> list[str]:
+    """The sections of a tested classifier; `figures` are paths of plots by name."""
     return [
         _scores(report),
         _certainty(report),
         _classes(report),
-        _confusion(report),
-        _bins(report),
+        _confusion(report, figures),
+        _bins(report, figures),
     ]
 
 
@@ -129,18 +129,19 @@ def _classes(report: ClassificationReport) -> str:
     return f"## Class by class\n\n{table}"
 
 
-def _confusion(report: ClassificationReport) -> str:
-    if len(report.labels) > _MOST_CLASSES:
-        return ""
-    rows = [
-        [label, *map(str, counts)]
-        for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
-    ]
-    table = markdown_table(["Truth ↓, predicted →", *report.labels], rows)
-    return f"## Confusion matrix\n\n{table}"
+def _confusion(report: ClassificationReport, figures: Mapping[str, str]) -> str:
+    alt = "Test sequences by true and predicted class"
+    parts = markdown_figure(figures, "confusion", alt)
+    if len(report.labels) <= _MOST_CLASSES:
+        rows = [
+            [label, *map(str, counts)]
+            for label, counts in zip(report.labels, report.confusion.tolist(), strict=True)
+        ]
+        parts.append(markdown_table(["Truth ↓, predicted →", *report.labels], rows))
+    return "\n\n".join(["## Confusion matrix", *parts]) if parts else ""
 
 
-def _bins(report: ClassificationReport) -> str:
+def _bins(report: ClassificationReport, figures: Mapping[str, str]) -> str:
     rows = [
         [
             f"{each.low:.1f} to {each.high:.1f}",
@@ -155,7 +156,8 @@ def _bins(report: ClassificationReport) -> str:
         "Probability is that of the predicted class. The expected calibration error is "
         f"{number(report.reliability.calibration_error, 3)}."
     )
-    parts = ["## What the probabilities are worth", table, note]
+    picture = markdown_figure(figures, "reliability", "Share that is right by probability")
+    parts = ["## What the probabilities are worth", *picture, table, note]
     if report.calibration is not None:
         parts += _calibration(report.calibration)
     return "\n\n".join(parts)

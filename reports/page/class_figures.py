@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.page.figure import MODEL, MUTED, SECOND, PageFigure, axes, line, plain
+from reports.page.figure import CELL, MODEL, MUTED, SECOND, TEXT, PageFigure, axes, line, plain
 from reports.wording import number
 
 MOST_CLASSES = 40  # whose names find room along an axis
-_MOST_COUNTS = 12  # classes whose counts find room in the cells
+MOST_COUNTS = 12  # classes whose counts find room in the cells
 
 
 def confusion_figure(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> PageFigure | None:
@@ -22,11 +22,12 @@ def confusion_figure(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
         "y": names,
         "z": shares,
         "text": [[str(count) for count in row] for row in matrix],
-        "texttemplate": "%{text}" if len(labels) <= _MOST_COUNTS else "",
+        "texttemplate": "%{text}" if len(labels) <= MOST_COUNTS else "",
         "hovertemplate": "truth %{y}, predicted %{x}: %{text}<extra></extra>",
         "zmin": 0,
         "zmax": 1,
-        "colorscale": [[0, "--card"], [1, MODEL]],
+        "textfont": {"color": TEXT},
+        "colorscale": [[0, "--card"], [1, CELL]],
         "showscale": False,
     }
     layout = axes("Predicted", "Truth")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TRUTH, MODEL, MUTED, ACCENT, SECOND = "--truth", "--model", "--muted", "--accent", "--second"
+TEXT, CELL = "--text", "--cell"
 NAIVE = (
     ("--naive-1", "dash"),
     ("--naive-2", "dot"),

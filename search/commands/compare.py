@@ -14,7 +14,15 @@ from rich.table import Table
 from objectives.errors import InputError
 from reports.wording import baseline_label, duration, number
 from search.commands.opening import open_existing, results_folder
-from search.comparing import Compared, may_be_ranked, ranks, read_compared
+from search.comparing import (
+    Compared,
+    ComparedClasses,
+    ComparedForecasts,
+    check_one_task,
+    may_be_ranked,
+    ranks,
+    read_compared,
+)
 
 _NOT_RANKED = (
     "not ranked: these studies were judged on different targets, in different units or by different "
@@ -28,12 +36,13 @@ def execute(
     """Print a row for each study, the best first; in the order given where they cannot be ranked.
 
     Raises:
-        InputError: fewer than two studies are named.
+        InputError: fewer than two studies are named, or some forecast and others classify.
     """
     if len(set(names)) < 2:
         raise InputError(f"compare: name two studies or more. Received: {' '.join(names)}")
     database = open_existing(storage, out)
     studies = [read_compared(database, name, results_folder(out)) for name in dict.fromkeys(names)]
+    check_one_task(studies)
     ranked = sorted(zip(ranks(studies), studies, strict=True), key=lambda row: row[0] or 10**9)
     rows = [_plain(rank, study) for rank, study in ranked]
     if as_json:
@@ -53,26 +62,54 @@ def execute(
 def _plain(rank: int | None, study: Compared) -> dict[str, Any]:
     facts = asdict(study)
     del facts["comparable"]
-    return {"rank": rank, **facts, "targets": ", ".join(study.targets)}
+    if isinstance(study, ComparedForecasts):
+        facts["targets"] = ", ".join(study.targets)
+    return {"rank": rank, **facts}
 
 
 def _table(ranked: Sequence[tuple[int | None, Compared]]) -> Table:
-    heads = ("", "study", "data", "targets", "horizon", "validation", "naive", "test RMSE", "naive")
-    table = Table(*heads, "trials", "seconds", header_style="bold")
+    table = Table(header_style="bold")
     for rank, study in ranked:
-        label = "" if study.naive is None else f" ({baseline_label(study.naive)})"
-        table.add_row(
-            "-" if rank is None else str(rank),
-            study.study,
-            study.data,
-            ", ".join(study.targets),
-            str(study.horizon),
-            f"{study.metric} {number(study.validation)}",
-            number(study.naive_validation) + label,
-            number(study.test),
-            number(study.naive_test) + label,
-            str(study.trials),
-            duration(study.seconds),
-            style="bold green" if rank == 1 else None,
-        )
+        cells = _cells(rank, study)
+        if not table.columns:
+            for head, _ in cells:
+                table.add_column(head)
+        table.add_row(*(text for _, text in cells), style="bold green" if rank == 1 else None)
     return table
+
+
+def _cells(rank: int | None, study: Compared) -> list[tuple[str, str]]:
+    """A study's row of the table: heads, of which two may be alike, with what is under them."""
+    task, test = _of_task(study)
+    return [
+        ("", "-" if rank is None else str(rank)),
+        ("study", study.study),
+        ("data", study.data),
+        *task,
+        ("validation", f"{study.metric} {number(study.validation)}"),
+        ("naive", _with_name(study.naive_validation, study.naive)),
+        *test,
+        ("parameters", "-" if study.parameters is None else str(study.parameters)),
+        ("trials", str(study.trials)),
+        ("seconds", duration(study.seconds)),
+    ]
+
+
+def _of_task(study: Compared) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What only studies of one task have: what they learn, and what they reach on the test set."""
+    if isinstance(study, ComparedForecasts):
+        return [("targets", ", ".join(study.targets)), ("horizon", str(study.horizon))], [
+            ("test RMSE", number(study.test)),
+            ("naive", _with_name(study.naive_test, study.naive)),
+        ]
+    if isinstance(study, ComparedClasses):
+        return [("label", study.label)], [
+            ("test accuracy", number(study.accuracy)),
+            ("test log loss", number(study.log_loss)),
+            ("best baseline's accuracy", _with_name(study.baseline_accuracy, study.baseline)),
+        ]
+    raise TypeError(f"a {type(study).__name__} is neither of forecasts nor of classes")
+
+
+def _with_name(value: float | None, name: str | None) -> str:
+    return number(value) + ("" if name is None else f" ({baseline_label(name)})")

@@ -1,6 +1,7 @@
 """report.html of a classifier: what its figures show, and the page in a real browser."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -105,6 +106,32 @@ def test_the_reliability_curve_has_another_for_the_time_before_calibration():
     ]  # fmt: skip
     assert figure.data[1]["x"] == [0.9]
     assert figure.note.endswith("is 0.0275; before calibration it was 0.0900.")
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it, of "rgb(…)"."""
+    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_counts_can_be_read_on_the_emptiest_and_the_fullest_cell(scheme, numbers, opened, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(render_page(json.loads(json.dumps(numbers)), None, {}))
+    page, _ = opened(path, scheme=scheme)
+    labels = "#figure-confusion .heatmap-label text"
+    counts = page.eval_on_selector_all(labels, "all => all.map(e => getComputedStyle(e).fill)")
+    ends = page.evaluate("""() => document.getElementById("figure-confusion").data[0].colorscale.map(
+        ([share, colour]) => {
+          document.body.style.color = colour;
+          return getComputedStyle(document.body).color;
+        })""")
+    assert len(counts) == 9
+    for text in set(counts):
+        for cell in ends:
+            low, high = sorted((brightness(text), brightness(cell)))
+            assert (high + 0.05) / (low + 0.05) > 4.5, (text, cell)
 
 
 def test_the_page_of_a_classifier_is_whole_in_a_browser(numbers, opened, tmp_path):

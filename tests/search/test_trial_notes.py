@@ -3,18 +3,23 @@
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 from PIL import Image
 
+from objectives.classification.messages import SequenceTask
+from objectives.classification.sequences import SequenceFold, SequenceSplit
+from objectives.classification.settings import SequenceSettings, SequenceTraining
 from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Epoch, FoldOutcome, Glimpse, TrialOutcome
+from objectives.messages import Epoch, FoldOutcome, ForecastTask, Glimpse, TrialOutcome
 from objectives.objective import EndedTrial
 from objectives.settings import DataSettings, TrainingSettings
-from search.study import Study
-from search.trial_files import MOST_NOTES, describe_trial
+from objectives.split import cut
+from search.study import ClassificationStudy, Study
+from search.trial_files import MOST_NOTES, Destination, describe_trial, validation_confusion
 from search.trial_notes import trial_note
 from storage.artifacts import linked_artifacts, open_artifacts
 from storage.database import open_storage
@@ -35,6 +40,8 @@ VALUES = Hyperparameters(
     skip="linear",
     scaling="standard",
 )
+STUDY = Study(data=DataSettings(targets=("level",)), training=TRAINING)
+TASK = ForecastTask(Path("rows.npy"), 1, cut(900, STUDY.split, STUDY.data, 48, None), TRAINING)
 EPOCHS = tuple(
     Epoch(number, 2 * value, {"mse": value, "mae": 1.0, "rmse": 1.0}, 0.1, 7)
     for number, value in enumerate((0.03, 0.01, 0.02), 1)
@@ -107,12 +114,11 @@ def described(tmp_path):
     """Describe trials of a study: gives a trial's files by name, and the study's attributes then."""
     storage = open_storage(f"sqlite:///{tmp_path / 'studies.db'}")
     found = optuna.create_study(study_name="one", storage=storage)
-    study = Study(data=DataSettings(targets=("level",)), training=TRAINING)
-    store = open_artifacts(str(tmp_path / "artifacts"))
+    destination = Destination(storage, open_artifacts(str(tmp_path / "artifacts")))
 
-    def describe(ended):
+    def describe(ended, study=STUDY, task=TASK):
         trial = found.ask()
-        describe_trial(study, storage, store, trial, ended)
+        describe_trial(study, task, destination, trial, ended)
         links = linked_artifacts(storage.get_trial(trial._trial_id).system_attrs)
         files = {link.filename: tmp_path / "artifacts" / link.artifact_id for link in links}
         return files, storage.get_study_system_attrs(found._study_id)
@@ -131,6 +137,34 @@ def test_a_long_trial_has_two_pictures_and_its_facts(described):
     assert (facts["state"], facts["value"], facts["seed"]) == ("complete", 0.01, 5)
     assert [epoch["metrics"]["mse"] for epoch in facts["epochs"]] == [0.03, 0.01, 0.02]
     assert any("Complete" in str(value) for value in attributes.values())
+
+
+def test_a_long_trial_of_classes_has_a_confusion_matrix(described):
+    folds = tuple(SequenceFold(some[2:], some[:2]) for some in (np.arange(5), np.arange(5)[::-1]))
+    training = SequenceTraining(metric="error_rate")
+    task = SequenceTask(
+        rows=Path("rows.npy"),
+        ends=np.arange(1, 6),
+        lengths=np.ones(5, np.int64),
+        labels=np.array([0, 1, 1, 0, 1]),
+        names=("no", "yes"),
+        split=SequenceSplit(folds, np.arange(0)),
+        training=training,
+    )
+    epochs = tuple(replace(each, metrics={"error_rate": 0.25}) for each in EPOCHS)
+    sure = np.array([[3, -1], [-2, 0]], np.float32)  # of "no", then of "yes"
+    first, second = FoldOutcome(epochs, 2, sure), FoldOutcome(epochs, 2, sure)
+    outcome = replace(OUTCOME, folds=(first, second), glimpse=None)
+    assert validation_confusion(task, outcome).tolist() == [[1, 1], [1, 1]]
+    resumed = replace(outcome, folds=(replace(first, outputs=None), second))
+    assert validation_confusion(task, resumed).tolist() == [[0, 1], [1, 0]]
+    assert validation_confusion(task, replace(outcome, folds=(first,))).tolist() == [[1, 0], [0, 1]]
+    study = ClassificationStudy(data=SequenceSettings(task="classification"), training=training)
+    ended = replace(ENDED, epochs=epochs, outcome=outcome)
+    files, _ = described(ended, study, task)
+    assert list(files) == ["loss_curves.png", "validation_confusion.png", "trial.json"]
+    with Image.open(files["validation_confusion.png"]) as picture:
+        assert len(set(picture.convert("L").tobytes())) > 50
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_comparison_as_csv_has_the_best_first(url, run):
     done = run("compare", "worse", "better", "--storage", url, "--csv")
     assert done.returncode == 0, done.stderr
     head, first, second = done.stdout.splitlines()
-    assert head.startswith("rank,study,data,targets,horizon,metric,trials,seconds,validation")
+    assert head.startswith("rank,study,data,metric,trials,seconds,parameters,validation")
     assert first.startswith("1,better")
     assert second.startswith("2,worse")
 
@@ -132,6 +132,18 @@ def test_a_tested_study_is_compared_by_its_test_too(finished, run):
     assert found.test == pytest.approx(report["test"]["rmse"])
     assert found.naive_test == pytest.approx(report["baselines"][found.naive]["test"]["rmse"])
     assert found.data == "wave.csv"
+
+
+def test_forecasts_and_classes_are_not_compared(url, run):
+    study = optuna.create_study(study_name="classes", storage=open_storage(url))
+    data = {"task": "classification", "label": "kind"}
+    identity = {"data": data, "training": {"metric": "log_loss"}, "target_hash": "rows"}
+    study.set_user_attr("identity", identity)
+    done = run("compare", "worse", "classes", "--storage", url)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "worse forecast and classes classify" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_one_study_cannot_be_compared(url, run):

@@ -67,7 +67,7 @@ def make_sequence_task(tmp_path_factory: pytest.TempPathFactory) -> Callable[...
             ends=np.cumsum(lengths),
             lengths=lengths,
             labels=labels,
-            classes=classes,
+            names=("up", "down", "flat")[:classes],
             split=SequenceSplit(folds, np.arange(70, 90)),
             training=SequenceTraining(**{"epochs": 2, "schedule": "constant", **training}),
         )

@@ -138,7 +138,7 @@ def task(tmp_path_factory):
         ends=sequences.ends,
         lengths=sequences.lengths,
         labels=sequences.labels,
-        classes=2,
+        names=sequences.classes,
         split=SequenceSplit(folds, np.arange(70, 90)),
         training=SequenceTraining(epochs=3, schedule="constant"),
         words=sequences.words,

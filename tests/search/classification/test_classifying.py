@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+from PIL import Image
 from plotly.io import from_json
 
 from objectives.errors import InputError
@@ -48,6 +49,10 @@ def test_the_report_says_what_the_test_found(run: tuple[Path, str], report: dict
     page = (run[0] / "runs" / "order" / "report.md").read_text()
     assert report["verdict"] in page
     assert "## Confusion matrix" in page
+    for name in ("confusion", "reliability"):
+        assert f"](figures/{name}.png)" in page
+        with Image.open(run[0] / "runs" / "order" / "figures" / f"{name}.png") as picture:
+            assert picture.width == 1600
     assert report["verdict"] in " ".join(run[1].split())
 
 
@@ -108,6 +113,33 @@ def test_the_report_comes_again_without_another_look(
         [*command, *arguments], capture_output=True, text=True, check=True, timeout=120
     )
     assert json.loads(again.stdout) == report
+
+
+def test_studies_of_the_same_labels_are_ranked_with_their_tests(
+    run: tuple[Path, str], report: dict[str, Any], command: list[str]
+) -> None:
+    runs = run[0] / "runs"
+    url = f"sqlite:///{runs / 'studies.db'}"
+    optuna.copy_study(
+        from_study_name="order", to_study_name="copy", from_storage=url, to_storage=url
+    )
+    arguments = ["compare", "copy", "order", "--out", str(runs)]
+    done, shown = (
+        subprocess.run([*command, *words], capture_output=True, text=True, check=True, timeout=120)
+        for words in ([*arguments, "--json"], arguments)
+    )
+    optuna.delete_study(study_name="copy", storage=url)
+    copy, order = json.loads(done.stdout)
+    assert (copy["rank"], order["rank"]) == (1, 1), "their validation is the same"
+    assert done.stderr == ""
+    assert copy["accuracy"] is None, "it has no test of its own"
+    for metric in ("accuracy", "log_loss"):
+        assert order[metric] == pytest.approx(report["test"][metric])
+    best = max(report["baselines"].values(), key=lambda each: each["test"]["accuracy"])
+    assert order["baseline_accuracy"] == pytest.approx(best["test"]["accuracy"])
+    assert order["validation"] == report["best"]["value"]
+    assert order["parameters"] > 1000
+    assert "test accuracy" in shown.stdout
 
 
 def test_check_counts_the_classes_of_every_part(run: tuple[Path, str], command: list[str]) -> None:
