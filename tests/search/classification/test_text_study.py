@@ -131,9 +131,9 @@ def test_onnxruntime_alone_gives_a_thousand_texts_what_keras_alone_does(
     texts = awkward_reviews()
     session = onnxruntime.InferenceSession(folder / "runs" / "reviews" / "bundle" / "model.onnx")
     (found,) = session.run(["probabilities"], {"text": np.array(texts, np.object_)})
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
     one = session.run(None, {"text": np.array(texts[2:3], np.object_)})[0]
-    np.testing.assert_allclose(one, expected[2:3], atol=1e-5)
+    np.testing.assert_allclose(one, expected[2:3], rtol=1e-3)
     assert 0.2 < (expected[:, 1] > 0.5).mean() < 0.8, "the texts are told apart"
 
 
@@ -153,11 +153,11 @@ def test_a_server_gives_a_thousand_texts_what_keras_alone_does(
         rows = [{"review": text} for text in texts if text.strip()]
         status, classified = server.ask("/classify", {"rows": rows})
         assert status == 200, classified
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(answer["predictions"], expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    np.testing.assert_allclose(answer["predictions"], expected, rtol=1e-3)
     by_label = [list(each["probabilities"].values()) for each in classified["texts"]]
     with_words = [bool(text.strip()) for text in texts]
-    np.testing.assert_allclose(by_label, expected[with_words], atol=1e-5)
+    np.testing.assert_allclose(by_label, expected[with_words], rtol=1e-3)
 
 
 def test_the_bundle_says_what_it_takes(folder: Path) -> None:
