@@ -25,6 +25,7 @@ from objectives.windows import target_windows
 from reports.contents import Check
 from reports.wording import counted, number
 from search.checklist import (
+    ONE_WINNER,
     SAME,
     Claimed,
     Finding,
@@ -100,7 +101,7 @@ def _checks(preparation: Preparation) -> Mapping[str, Callable[[Subject], Findin
         "scores are measured in the deviation of training rows alone": _yardstick,
         "naive forecasts were judged on the same targets as the model": _naive,
         "the model tested is in the ledger": _ledger,
-        "the test set was opened for this winner alone": _looks,
+        ONE_WINNER: _looks,
         "rows to come do not change a forecast": _future,
     }
 

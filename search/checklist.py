@@ -16,6 +16,8 @@ from storage.records import StudyRecord
 SAME = 1e-9  # of a column's scale: sums may be rounded otherwise
 _UNUSABLE = (OSError, ValueError, KeyError, IndexError, BadZipFile, TrialFailedError)
 
+ONE_WINNER = "the test set was opened for this winner alone"
+
 Finding = tuple[bool, str]
 
 

@@ -19,6 +19,7 @@ from objectives.scaling import fit_scaling
 from reports.contents import Check
 from reports.wording import counted, listed, number
 from search.checklist import (
+    ONE_WINNER,
     SAME,
     Finding,
     carry_out,
@@ -67,7 +68,7 @@ def audit_classifier(subject: ClassSubject) -> tuple[Check, ...]:
         "what is not trained on does not change what is learnt": learning,
         "baselines were judged on the same sequences as the model": _baselines,
         "the model tested is in the ledger": _ledger,
-        "the test set was opened for this winner alone": _looks,
+        ONE_WINNER: _looks,
         f"{others} do not change a probability": other_rows,
     }
     return carry_out({claim: partial(check, subject) for claim, check in checks.items()})
