@@ -50,6 +50,10 @@ trials = {trials}
 enqueue = {points}
 [training]
 epochs = {epochs}
+[confirm]
+candidates = 0
+[output]
+formats = []
 """
 
 SMALL = """
@@ -71,6 +75,10 @@ pruner = "none"
 [training]
 epochs = {epochs}
 patience = {epochs}
+[confirm]
+candidates = 0
+[output]
+formats = []
 """
 
 
