@@ -53,8 +53,8 @@ def execute(
         as_json: print the report as JSON and nothing else.
 
     Returns:
-        1 where a format could not be exported or the audit found a leak, else 0. A second winner is none:
-        it is said loudly elsewhere, and going on with a search is no mistake.
+        1 where a format could not be exported or the audit found a leak, else 0. A second winner is
+        none: it is said loudly elsewhere, and going on with a search is no mistake.
     """
     given = _given(changes, enqueue)
     study = _study(path, given)
