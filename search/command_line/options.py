@@ -28,5 +28,17 @@ TestDataOption = Annotated[
         help="Where the official test set is now, if it is a file of its own.", show_default=False
     ),
 ]
+WorkersOption = Annotated[
+    int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Threads of each trial [1].", show_default=False)
+]
+ShareGpuOption = Annotated[
+    bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
+]
+ArtifactsOption = Annotated[
+    str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]

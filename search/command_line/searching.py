@@ -7,11 +7,15 @@ import typer
 
 from search.command_line.exit_codes import exit_with
 from search.command_line.options import (
+    ArtifactsOption,
     JsonOption,
     NameArgument,
     OutOption,
+    ShareGpuOption,
     StorageOption,
     TestDataOption,
+    ThreadsOption,
+    WorkersOption,
 )
 
 app = typer.Typer()
@@ -49,15 +53,9 @@ def run(
     no_improvement: Annotated[
         int | None, typer.Option(help="End after so many complete trials without a better one.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of each trial [1].", show_default=False)
-    ] = None,
-    share_gpu: Annotated[
-        bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
-    ] = False,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    share_gpu: ShareGpuOption = False,
     backend: Annotated[
         str | None, typer.Option(help="Where trials run: local, dask or ray [local].")
     ] = None,
@@ -66,9 +64,7 @@ def run(
     ] = None,
     storage: StorageOption = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
-    artifacts: Annotated[
-        str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
-    ] = None,
+    artifacts: ArtifactsOption = None,
     out: OutOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
     enqueue: Annotated[
@@ -124,18 +120,10 @@ def worker(
         typer.Option(help="This machine's copy of the data [the path the study was begun with]."),
     ] = None,
     test_data: TestDataOption = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Trials at once [one per core].", show_default=False)
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of each trial [1].", show_default=False)
-    ] = None,
-    share_gpu: Annotated[
-        bool, typer.Option("--share-gpu", help="Let several trials compute on one GPU.")
-    ] = False,
-    artifacts: Annotated[
-        str | None, typer.Option(help="Folder or s3://bucket/prefix of the trials' weights.")
-    ] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    share_gpu: ShareGpuOption = False,
+    artifacts: ArtifactsOption = None,
     out: OutOption = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the study to be begun.")] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
