@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from reports.bundle.errors import BundleError
 from reports.bundle.metadata import Metadata
-from reports.bundle.series import fill_rows
+from reports.bundle.series import fill_rows, missing_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +79,4 @@ def _check_cells(found: FreshSequences) -> None:
     if found.key == "id":
         number = int(np.searchsorted(found.borders, row, "right")) - 1
         where = f"id {found.keys[number]}, step {row - found.borders[number]}"
-    fill = found.about.preprocessing.fill
-    rule = (
-        "the model was trained without holes: fill them first"
-        if fill == "none"
-        else f"the fill rule of the training data ({fill}) has nothing to fill it from"
-    )
-    raise BundleError(
-        f"{found.source}: {where}, column {found.about.columns[column].name!r}: no value "
-        f"({missing.sum()} such cells); {rule}"
-    )
+    raise missing_value(f"{found.source}: {where}", column, int(missing.sum()), found.about)

@@ -77,16 +77,20 @@ class Series:
         where = f"row {first + row}"
         if self.times is not None:
             where = f"at {as_texts(self.times[[first + row]], None)[0]}"
-        fill = self.about.preprocessing.fill
-        rule = (
-            "the model was trained without holes: fill them first"
-            if fill == "none"
-            else f"the fill rule of the training data ({fill}) has nothing to fill it from"
-        )
-        raise BundleError(
-            f"{self.source}: {where}, column {self.about.columns[column].name!r}: no value "
-            f"({missing.sum()} such cells); {rule}"
-        )
+        raise missing_value(f"{self.source}: {where}", column, int(missing.sum()), self.about)
+
+
+def missing_value(where: str, column: int, count: int, about: Metadata) -> BundleError:
+    """What to say of the first of `count` missing cells: where it is, and why nothing fills it."""
+    fill = about.preprocessing.fill
+    rule = (
+        "the model was trained without holes: fill them first"
+        if fill == "none"
+        else f"the fill rule of the training data ({fill}) has nothing to fill it from"
+    )
+    return BundleError(
+        f"{where}, column {about.columns[column].name!r}: no value ({count} such cells); {rule}"
+    )
 
 
 def make_series(
