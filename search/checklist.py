@@ -9,7 +9,7 @@ from objectives.trial_process import TrialFailedError
 from reports.contents import Check
 from reports.wording import counted, looks_in_words
 from search.refitting import MODEL, file_hash
-from search.reporting import ledger_of
+from search.report_parts import ledger_of
 from storage.ledger import openings_of
 from storage.records import StudyRecord
 

@@ -14,7 +14,7 @@ from objectives.settings import FinalSettings
 from reports.contents import Refit
 from search.budget import seconds_of_search
 from search.refitting import Refitted
-from search.reporting import About
+from search.report_parts import About
 from search.study import AnyStudy
 from storage.address import redacted
 from storage.ledger import Opening, record_opening, utc_now
