@@ -1,6 +1,7 @@
 """TensorFlow imported without what its C++ parts say meanwhile, which no environment variable silences.
 
-Preloaded by the forkserver before all else; what fails to import still raises.
+Preloaded by the forkserver before all else; what fails to import still raises. What they say later,
+short of what is fatal, does go by a variable, which is set here unless the user has set it.
 """
 
 import os
@@ -22,6 +23,7 @@ def _silence() -> Iterator[None]:
         os.close(nothing)
 
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _silence():
     import keras  # noqa: F401
     import tensorflow  # noqa: F401

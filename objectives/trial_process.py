@@ -176,7 +176,6 @@ def count_gpus() -> int:
 def _context() -> ForkServerContext:
     # A file called tensorflow.py where the user happens to stand must not pass for the package.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_FIRST, _PRELOADED])
     return context

@@ -93,7 +93,6 @@ class WorkerName(NamedTuple):
 def work(order: WorkOrder, number: int) -> None:
     """Run trials as worker `number` until the study has all, the time is up, or a stop is asked."""
     _write_errors_to(order.study.directory / "logs")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's warnings drown the rest
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     stop = _listen(order.stop)
     worker = WorkerName.mine()

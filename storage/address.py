@@ -1,6 +1,7 @@
 """Database URLs: which ones we take, and how one is printed without its password."""
 
 import importlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,6 +127,19 @@ def parse_address(url: str) -> Address:
     if address.is_sqlite:
         _prepare_file(address.url)
     return address
+
+
+def missing_file(url: str) -> Path | None:
+    """The SQLite file that a URL names, if it does not exist yet; None for all other URLs."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
+        return None
+    # Unlike Path's own, this answers for a folder that may not be looked into too.
+    return None if os.path.exists(name) else Path(name)
 
 
 def _import_driver(module: str, extra: str, drivername: str) -> None:

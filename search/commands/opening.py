@@ -5,6 +5,7 @@ from pathlib import Path
 
 from objectives.errors import InputError
 from search.study import STORAGE_VARIABLE, OutputSettings
+from storage.address import missing_file
 from storage.database import Database, open_storage
 
 
@@ -17,7 +18,7 @@ def open_existing(storage: str | None, out: Path | None) -> Database:
     """Open the database named by the option, the environment, or the SQLite file under `out`.
 
     Raises:
-        InputError: the SQLite file does not exist yet.
+        InputError: it is a SQLite file that does not exist yet.
         storage.errors.StorageError: the database cannot be used.
     """
     return open_storage(existing_url(storage, out))
@@ -27,11 +28,11 @@ def existing_url(storage: str | None, out: Path | None) -> str:
     """The URL of the database named by the option, the environment, or of the SQLite file under `out`.
 
     Raises:
-        InputError: the SQLite file does not exist yet.
+        InputError: it is a SQLite file that does not exist yet.
     """
     url = url_or_default(storage, out)
-    path = _default_file(out)
-    if url == f"sqlite:///{path}" and not path.exists():
+    path = missing_file(url)
+    if path is not None:
         raise InputError(
             f"there is no database at {path} yet; run a study first, or name one with --storage or "
             "--out"
@@ -41,8 +42,5 @@ def existing_url(storage: str | None, out: Path | None) -> str:
 
 def url_or_default(storage: str | None, out: Path | None) -> str:
     """The URL given, that of the environment, or that of the SQLite file under `out`."""
-    return storage or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{_default_file(out)}"
-
-
-def _default_file(out: Path | None) -> Path:
-    return results_folder(out) / "studies.db"
+    default = f"sqlite:///{results_folder(out) / 'studies.db'}"
+    return storage or os.environ.get(STORAGE_VARIABLE) or default

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.commands.opening import open_existing
 from storage import maintenance
 from storage.address import redacted
 from storage.database import open_storage
@@ -53,7 +54,7 @@ def restore(file: Path, url: str) -> int:
 
 def copy(source: str, target: str, names: tuple[str, ...], artifacts: str | None) -> int:
     """Copy the studies named, or all, from one database to another, and their artifacts if asked to."""
-    opened = open_storage(source)
+    opened = open_existing(source, None)
     chosen = names or study_names(opened)
     trials = maintenance.copy_studies(opened, open_storage(target), chosen, artifacts)
     also = "" if artifacts is None else f", their artifacts in {artifacts}"

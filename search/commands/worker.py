@@ -2,7 +2,7 @@
 
 import signal
 
-from search.commands.opening import existing_url
+from search.commands.opening import existing_url, url_or_default
 from search.joining import Place, join_study, study_to_join
 from search.progress import show_progress
 
@@ -16,7 +16,8 @@ def execute(name: str, storage: str | None, place: Place, *, quiet: bool) -> int
         place: this machine's data, folder and means.
         quiet: print nothing.
     """
-    study = study_to_join(name, existing_url(storage, place.directory), place)
+    url = (url_or_default if place.wait else existing_url)(storage, place.directory)
+    study = study_to_join(name, url, place)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left running
     epochs = study.training.epochs * (study.split.folds or 1)
     with show_progress(epochs, quiet=quiet) as watch:

@@ -8,13 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from search.doctor.finding import GIGABYTE, Finding
 from search.doctor.machine import machine_findings, usual_workers
 from search.doctor.software import import_for_trials, software_findings
 from search.doctor.trial_findings import failed_trial, trial_findings
-from storage.address import redacted
+from storage.address import missing_file, redacted
 from storage.errors import StorageError
 from storage.maintenance import Health, examine
 
@@ -51,7 +50,7 @@ def diagnose(url: str, named_by: str, folder: Path) -> Iterator[Finding]:
 
 
 def _database(url: str, named_by: str, workers: int) -> Iterator[Finding]:
-    new = _file_to_be_made(url)
+    new = missing_file(url)
     try:
         health = examine(url) if new is None else _examine_place(url, new)
     except StorageError as error:
@@ -87,19 +86,6 @@ def _database(url: str, named_by: str, workers: int) -> Iterator[Finding]:
     yield _writes(health)
     if health.most_workers is not None:
         yield _connections(health.most_workers, workers)
-
-
-def _file_to_be_made(url: str) -> Path | None:
-    """The SQLite file that a URL names, if it does not exist yet."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        return None
-    name = parsed.database or ""
-    if parsed.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
-        return None
-    # Unlike Path's own, this answers for a folder that may not be looked into too.
-    return None if os.path.exists(name) else Path(name)
 
 
 def _examine_place(url: str, new: Path) -> Health:

@@ -267,4 +267,9 @@ def test_a_database_is_checked_backed_up_and_restored(finished: Finished, tmp_pa
 def test_a_missing_database_is_not_made_by_looking_at_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "there is no database" in complaint("storage", "check")
+    absent = "sqlite:///absent.db"
+    for command in (("check", absent), ("upgrade", absent), ("copy", absent, "sqlite:///copy.db")):
+        assert "there is no database at absent.db" in complaint("storage", *command)
+    assert "there is no database at absent.db" in complaint("list", "--storage", absent)
     assert not list(tmp_path.iterdir())
+    assert "there is no study" in complaint("worker", "wave", "--storage", absent, "--wait", "0.1")
