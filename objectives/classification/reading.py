@@ -1,5 +1,6 @@
 """From files to labelled sequences, checked and complete, or refused with one clear line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +116,26 @@ def _same_words(
     return words, first, second
 
 
+def _check_whole(groups: Sequence[str], test: NDArray[np.bool_], source: str) -> None:
+    """Raise InputError for a group that an official split divides: its test would be of known ones."""
+    names = np.array(groups)
+    torn = np.intersect1d(names[test], names[~test])
+    if len(torn) > 0:
+        tests, trains = ((names[side] == torn[0]).sum() for side in (test, ~test))
+        more = f" (and {len(torn) - 1} more such)" if len(torn) > 1 else ""
+        raise InputError(
+            f"{source}: the official split divides group {str(torn[0])!r}{more}: {trains} of its "
+            f"sequences train, {tests} are test ones: put each group on one side, or name no groups "
+            "(rename the column) where the test may have known ones"
+        )
+
+
 def _checked(found: Recordings, source: str, filled: int) -> Sequences:
     classes, labels = number_labels(found.labels)
     groups: NDArray[np.int64] | None = None
     if found.groups is not None:
+        if found.test is not None:
+            _check_whole(found.groups, found.test, source)
         groups = pd.factorize(np.array(found.groups))[0].astype(np.int64)
     found.values.setflags(write=False)
     return Sequences(

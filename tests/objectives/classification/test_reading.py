@@ -145,6 +145,11 @@ def changed(**columns: Any) -> pd.DataFrame:
         (changed(time=[1, 1, None, 2, 2]), {}, "column 'time', row 2: no time"),
         (changed(x=["1", "2", "3", "4", "five"]), {"features": ("x",)}, "expected a number"),
         (changed(x=[1.0, np.inf, 2.0, 3.0, 4.0]), {}, "the first in id 'a', step 2, column 'x'"),
+        (
+            changed(split=["train", "test", "test", "train", "test"], group="Ann"),
+            {},
+            "the official split divides group 'Ann': 1 of its sequences train, 1 are test ones",
+        ),
         (changed(split="valid"), {}, "expected train or test, received 'valid'"),
         (changed(), {"label": "class"}, "no column 'class': name the label column"),
         (changed(), {"id": "case"}, "no column 'case': name the id column in"),
