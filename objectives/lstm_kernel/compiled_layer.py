@@ -28,7 +28,7 @@ class ForwardPass:
         self._operands = zeros(timesteps + 1, rows, sizes.stride)
         self._operands[:, :room, sizes.width] = 1.0  # what the bias is multiplied with
         steps = timesteps if kept else 1
-        self._gates = zeros(steps, rows, sizes.panels, GATES, sizes.lanes)
+        self._gates = zeros(steps, sizes.panels, rows, GATES, sizes.lanes)
         self._cells = zeros(steps + 1, rows, sizes.width)
         self._weights = zeros(sizes.panels, sizes.stride, GATES, sizes.lanes)
 
@@ -133,10 +133,13 @@ class CompiledLayer(ForwardPass):
         self._carry[:batch, :units] = carry
         flowing = (self._received, self._hidden, self._carry)
         back = packed_back(kernel[sizes.features :], sizes)
-        arrays = (self._gates, self._cells, back, *flowing)
+        self._gradient.fill(0.0)
+        arrays = (self._operands, self._gates, self._cells, back, self._gradient, *flowing)
         self._code.call("backward", *arrays, self._steps, self._rows, apart)
+        found = unpack(self._gradient, units)
+        parts = (found[sizes.width + 1 : sizes.depth], found[:units])
         states = [array[:batch, :units].copy() for array in flowing[1:]]
-        return *self._weights_gradient(), states[0], states[1]
+        return np.concatenate(parts), found[sizes.width].copy(), states[0], states[1]
 
     def inputs_gradient(self, kernel: Floats) -> Floats:
         """The gradient of the inputs (timesteps, batch, features), after the backward pass."""
@@ -144,17 +147,8 @@ class CompiledLayer(ForwardPass):
         shape = (self._steps, self._rows, sizes.feature_vectors * sizes.lanes)
         found = np.empty(shape, np.float32)
         back = packed_back(kernel[: sizes.features], sizes)
-        self._code.call("inputs", self._gates, back, found, self._steps * self._rows)
+        self._code.call("inputs", self._gates, back, found, self._steps, self._rows)
         return np.ascontiguousarray(found[:, : self._batch, : sizes.features])
-
-    def _weights_gradient(self) -> tuple[Floats, Floats]:
-        sizes = self._sizes
-        self._gradient.fill(0.0)
-        arrays = (self._operands, self._gates, self._gradient)
-        self._code.call("weights", *arrays, self._steps, self._rows)
-        found = unpack(self._gradient, self._units)
-        parts = (found[sizes.width + 1 : sizes.depth], found[: self._units])
-        return np.concatenate(parts), found[sizes.width].copy()
 
 
 def states_of_many(

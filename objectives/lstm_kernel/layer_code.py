@@ -12,9 +12,8 @@ from objectives.lstm_kernel.vector_code import INTEGER, POINTER, VectorCode
 GATES = 4
 ARGUMENTS = {  # of each function: arrays, then integers
     "forward": (4, 5),
-    "backward": (6, 3),
-    "inputs": (3, 1),
-    "weights": (3, 2),
+    "backward": (8, 3),
+    "inputs": (3, 2),
 }
 
 
@@ -67,7 +66,7 @@ def layer_code(sizes: Sizes) -> ir.Module:
     All arrays are float32, in these layouts:
     - operands (timesteps + 1, rows, stride): the hidden state before the step, a one, the features;
     - weights (panels, stride, gates, lanes): what the operands are multiplied with;
-    - gates (timesteps, rows, panels, gates, lanes): after their activations; the backward pass puts the
+    - gates (timesteps, panels, rows, gates, lanes): after their activations; the backward pass puts the
       gradients of what went into these in their place;
     - cells (timesteps + 1, rows, width): the cell state before the step;
     - back, in blocks of at most `GATES` vectors of columns, each (panels * gates * lanes, vectors *
@@ -78,7 +77,6 @@ def layer_code(sizes: Sizes) -> ir.Module:
         ("forward", _forward),
         ("backward", _backward),
         ("inputs", _inputs),
-        ("weights", _weights),
     ):
         pointers, integers = ARGUMENTS[name]
         kinds = [POINTER] * pointers + [INTEGER] * integers
@@ -89,7 +87,7 @@ def layer_code(sizes: Sizes) -> ir.Module:
 def _forward(code: VectorCode, sizes: Sizes) -> None:
     """forward(operands, weights, gates, cells, timesteps, rows, what lies between steps of three)."""
     operands, weights, gates, cells, timesteps, rows, *apart = code.arguments
-    mul = code.builder.mul
+    mul, vectors = code.builder.mul, GATES * sizes.lanes
     with code.loop(timesteps) as step:
         now, saved, before = (
             code.at(array, mul(step, stride))
@@ -99,19 +97,21 @@ def _forward(code: VectorCode, sizes: Sizes) -> None:
         with code.loop(sizes.panels) as panel, code.loop(rows, sizes.tile) as row:
             left = code.at(now, row, sizes.stride)
             factors = code.at(weights, panel, sizes.stride * GATES * sizes.lanes)
-            sums = _product(code, left, (sizes.stride, sizes.depth), factors, GATES, sizes.tile)
+            zeros = [code.number(0.0)] * (sizes.tile * GATES)
+            sums = _product(code, left, (sizes.stride, sizes.depth), factors, zeros, GATES)
+            saved_here = code.at(_of_panel(code, saved, rows, panel, sizes), row, vectors)
             for number in range(sizes.tile):
                 this = code.builder.add(row, code.integer(number))
-                saved_here, cell, cell_after, hidden = (
-                    code.at(code.at(array, this, across), panel, sizes.lanes * vectors)
-                    for array, across, vectors in (
-                        (saved, sizes.gates, GATES),
-                        (before, sizes.width, 1),
-                        (after, sizes.width, 1),
-                        (then, sizes.stride, 1),
+                cell, cell_after, hidden = (
+                    code.at(code.at(array, this, across), panel, sizes.lanes)
+                    for array, across in (
+                        (before, sizes.width),
+                        (after, sizes.width),
+                        (then, sizes.stride),
                     )
                 )
-                _activate(code, sums[number], saved_here, (cell, cell_after), hidden)
+                place = code.plus(saved_here, number * vectors)
+                _activate(code, sums[number * GATES :][:GATES], place, (cell, cell_after), hidden)
     code.builder.ret_void()
 
 
@@ -131,21 +131,27 @@ def _activate(
 
 
 def _product(
-    code: VectorCode, left: Any, shape: tuple[int, int], right: Any, columns: int, tile: int
-) -> list[list[Any]]:
-    """`tile` rows of `left` times `columns` vectors of `right`, kept in registers.
+    code: VectorCode,
+    left: Any,
+    shape: tuple[int, int],
+    right: Any,
+    starts: Sequence[Any],
+    columns: int,
+) -> list[Any]:
+    """Rows of `left` times `columns` vectors of `right`, added to `starts` (rows * columns).
 
-    `shape` says how far the rows of `left` are apart and how many numbers of each are multiplied.
+    The sums stay in registers. `shape` says how far the rows of `left` are apart and how many numbers of
+    each are multiplied.
     """
     apart, length = shape
-    zeros = [code.number(0.0)] * (tile * columns)
-    with code.summed(length, zeros) as (inner, sums, ends):
+    with code.summed(length, starts) as (inner, sums, ends):
         factors = code.at(right, inner, columns * code.lanes)
         vectors = [code.load(code.plus(factors, column * code.lanes)) for column in range(columns)]
         first = code.at(left, inner)
-        singles = [code.spread(code.plus(first, row * apart)) for row in range(tile)]
+        tile = range(len(starts) // columns)
+        singles = [code.spread(code.plus(first, row * apart)) for row in tile]
         ends[:] = _outer_added(code, singles, vectors, sums)
-    return [ends[row * columns : (row + 1) * columns] for row in range(tile)]
+    return ends
 
 
 def _outer_added(
@@ -156,14 +162,21 @@ def _outer_added(
     return [code.fused(*pair, added) for pair, added in zip(pairs, sums, strict=True)]
 
 
+def _of_panel(code: VectorCode, gates: Any, rows: Any, panel: Any, sizes: Sizes) -> Any:
+    """The address of a panel in the gates of one step."""
+    return code.at(gates, code.builder.mul(rows, panel), GATES * sizes.lanes)
+
+
 def _backward(code: VectorCode, sizes: Sizes) -> None:
-    """backward(gates, cells, back, received, hidden, carry, timesteps, rows, apart).
+    """backward(operands, gates, cells, back, found, received, hidden, carry, timesteps, rows, apart).
 
     `received` (timesteps, rows, width), its steps `apart` numbers apart, are gradients of hidden states;
     those of both last states are in `hidden` and `carry` (rows, width) and end as those of the first.
+    The gradient of the weights is added to `found`, laid out as they are.
     """
-    gates, cells, back, received, hidden, carry, timesteps, rows, apart = code.arguments
+    operands, gates, cells, back, found, *flowing, timesteps, rows, apart = code.arguments
     builder = code.builder
+    received, hidden, carry = flowing
     plane = builder.mul(rows, code.integer(sizes.width))
     with code.loop(timesteps) as done:
         step = builder.sub(builder.sub(timesteps, code.integer(1)), done)
@@ -174,22 +187,27 @@ def _backward(code: VectorCode, sizes: Sizes) -> None:
             code.at(received, builder.mul(step, apart)),
         )
         after = code.at(before, plane)
-        with code.loop(plane, sizes.lanes) as place:
-            states = (code.at(before, place), code.at(after, place))
-            flowing = (code.at(hidden, place), code.at(carry, place))
-            _slopes(code, code.at(slopes, place, GATES), states, code.at(added, place), flowing)
+        with code.loop(sizes.panels) as panel, code.loop(rows) as row:
+            place = code.at(_of_panel(code, slopes, rows, panel, sizes), row, GATES * sizes.lanes)
+            states, news = (
+                tuple(
+                    code.at(code.at(array, row, sizes.width), panel, sizes.lanes) for array in kind
+                )
+                for kind in ((before, after), (hidden, carry, added))
+            )
+            _slopes(code, place, states, news)
         _multiply(code, slopes, back, hidden, (rows, sizes.panels), sizes)
+        now = code.at(operands, builder.mul(step, rows), sizes.stride)
+        _add_weights(code, (now, slopes, found), rows, sizes)
     builder.ret_void()
 
 
-def _slopes(
-    code: VectorCode, gates: Any, cells: tuple[Any, Any], added: Any, flowing: tuple[Any, Any]
-) -> None:
+def _slopes(code: VectorCode, gates: Any, cells: tuple[Any, ...], flowing: tuple[Any, ...]) -> None:
     """One vector of units of one row: the gradients of what went into its gates."""
     mul, plus, one = code.builder.fmul, code.builder.fadd, code.number(1.0)
     into, forget, new, out = (code.load(code.plus(gates, n * code.lanes)) for n in range(GATES))
     earlier, squashed = code.load(cells[0]), code.tanh(code.load(cells[1]))
-    hidden = plus(code.load(flowing[0]), code.load(added))
+    hidden = plus(code.load(flowing[0]), code.load(flowing[2]))
     less = code.builder.fsub
     cell = plus(code.load(flowing[1]), mul(mul(hidden, out), less(one, mul(squashed, squashed))))
     code.store(mul(cell, forget), flowing[1])
@@ -206,18 +224,21 @@ def _slopes(
 def _multiply(
     code: VectorCode, slopes: Any, back: Any, found: Any, shape: tuple[Any, int], sizes: Sizes
 ) -> None:
-    """Found (rows, vectors * lanes) = slopes (rows, gates) times back, a block of columns at a time."""
+    """Found (rows, vectors * lanes) = slopes of one step times back, a block of columns at a time."""
     rows, vectors = shape
+    depth = GATES * sizes.lanes
     for first, count in column_blocks(vectors):
         factors = code.plus(back, first * sizes.gates * sizes.lanes)
         with code.loop(rows, sizes.tile) as row:
-            left = code.at(slopes, row, sizes.gates)
-            row_shape = (sizes.gates, sizes.gates)
-            sums = _product(code, left, row_shape, factors, count, sizes.tile)
+            zeros = [code.number(0.0)] * (sizes.tile * count)
+            with code.summed(sizes.panels, zeros) as (panel, sums, ends):
+                left = code.at(_of_panel(code, slopes, rows, panel, sizes), row, depth)
+                right = code.at(factors, panel, depth * count * sizes.lanes)
+                ends[:] = _product(code, left, (depth, depth), right, sums, count)
             target = code.at(found, row, vectors * sizes.lanes)
             for number, column in product(range(sizes.tile), range(count)):
                 place = (number * vectors + first + column) * sizes.lanes
-                code.store(sums[number][column], code.plus(target, place))
+                code.store(ends[number * count + column], code.plus(target, place))
 
 
 def column_blocks(vectors: int) -> list[tuple[int, int]]:
@@ -226,28 +247,35 @@ def column_blocks(vectors: int) -> list[tuple[int, int]]:
 
 
 def _inputs(code: VectorCode, sizes: Sizes) -> None:
-    """inputs(slopes, back, found, rows): the gradients of the features (rows, their vectors)."""
-    slopes, back, found, rows = code.arguments
-    _multiply(code, slopes, back, found, (rows, sizes.feature_vectors), sizes)
+    """inputs(slopes, back, found, timesteps, rows): the gradients of the features.
+
+    They are (timesteps, rows, their vectors).
+    """
+    slopes, back, found, timesteps, rows = code.arguments
+    with code.loop(timesteps) as step:
+        first = code.builder.mul(step, rows)
+        here, target = (
+            code.at(array, first, vectors * sizes.lanes)
+            for array, vectors in ((slopes, GATES * sizes.panels), (found, sizes.feature_vectors))
+        )
+        _multiply(code, here, back, target, (rows, sizes.feature_vectors), sizes)
     code.builder.ret_void()
 
 
-def _weights(code: VectorCode, sizes: Sizes) -> None:
-    """weights(operands, slopes, found, timesteps, rows): adds up the gradient of the weights."""
-    operands, slopes, found, timesteps, rows = code.arguments
-    mul, vectors = code.builder.mul, GATES * sizes.lanes
-    with code.loop(timesteps) as step, code.loop(sizes.panels) as panel:
-        left = code.at(operands, mul(step, rows), sizes.stride)
-        right = code.at(code.at(slopes, mul(step, rows), sizes.gates), panel, vectors)
+def _add_weights(code: VectorCode, arrays: tuple[Any, Any, Any], rows: Any, sizes: Sizes) -> None:
+    """Add what one step contributes to the gradient of the weights."""
+    operands, slopes, found = arrays
+    vectors = GATES * sizes.lanes
+    with code.loop(sizes.panels) as panel:
+        right = _of_panel(code, slopes, rows, panel, sizes)
         target = code.at(found, panel, sizes.stride * vectors)
         with code.loop(sizes.depth, sizes.tile) as first:
-            place, across = code.at(target, first, vectors), code.at(left, first)
+            place, across = code.at(target, first, vectors), code.at(operands, first)
             addresses = [code.plus(place, n * sizes.lanes) for n in range(GATES * sizes.tile)]
             with code.summed(rows, [code.load(a) for a in addresses]) as (row, sums, ends):
-                these, single = code.at(right, row, sizes.gates), code.at(across, row, sizes.stride)
+                these, single = code.at(right, row, vectors), code.at(across, row, sizes.stride)
                 factors = [code.load(code.plus(these, g * sizes.lanes)) for g in range(GATES)]
                 singles = [code.spread(code.plus(single, n)) for n in range(sizes.tile)]
                 ends[:] = _outer_added(code, singles, factors, sums)
             for address, end in zip(addresses, ends, strict=True):
                 code.store(end, address)
-    code.builder.ret_void()
