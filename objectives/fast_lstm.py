@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from objectives.front_padding import (
     padding_moved_last,
@@ -35,12 +34,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Run the layer over `sequences` (batch, timesteps, features), as `keras.layers.RNN` asks."""
-        inputs = tf.transpose(sequences, (1, 0, 2))  # (timesteps, batch, features)
-        timesteps, skipped = inputs.shape[0], 0
-        present = None if mask is None else tf.transpose(mask)  # (timesteps, batch)
+        inputs, present = sequences, mask
+        timesteps, skipped = inputs.shape[1], 0
         if present is not None:
             skipped = padding_of_all(present)
-            inputs, present = inputs[skipped:], present[skipped:]
+            inputs, present = inputs[:, skipped:], present[:, skipped:]
         if self.go_backwards:
             inputs = reversed_rows(inputs, present)
         kernel, recurrent_kernel, bias = (
@@ -51,7 +49,7 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         native = self.units >= _FEWEST_NATIVE_UNITS
         compute: Callable[..., tuple[Any, Any]] = native_states if native else fused_lstm
         if native and training:  # for arrays that are kept the batch's size must be known
-            known = inputs.shape[1] is not None
+            known = inputs.shape[0] is not None
             compute = partial(native_lstm, most=timesteps) if known else fused_lstm
         hidden, carry = compute(
             inputs,
@@ -60,11 +58,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
             whole=self.return_sequences,
         )
         if not self.return_sequences:
-            return hidden, hidden[None], [hidden, carry]
-        last = hidden[-1]
+            return hidden, hidden[:, None], [hidden, carry]
+        last = hidden[:, -1]
         if present is not None:
             before, after = skipped, 0
             if self.go_backwards:
                 hidden, before, after = padding_moved_last(hidden, present), 0, skipped
             hidden = with_zeros(hidden, before, after, timesteps)
-        return last, tf.transpose(hidden, (1, 0, 2)), [last, carry]
+        return last, hidden, [last, carry]

@@ -13,14 +13,14 @@ def fused_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[
     """All time steps of one LSTM layer in one operation.
 
     Args:
-        inputs: (timesteps, batch, features), time-major as the kernel wants it.
+        inputs: (batch, timesteps, features).
         weights: kernel (features, 4 * units) with gates in the order i, f, c, o like Keras, recurrent
             kernel (units, 4 * units) and bias (4 * units,).
         states: the first hidden and the first cell state, each (batch, units).
         whole: whether every step's hidden state is wanted or only the last one's.
 
     Returns:
-        The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
+        The hidden states (batch, timesteps, units) or the last one (batch, units), and the last cell
         state (batch, units).
     """
     kernel, recurrent_kernel, bias = weights
@@ -36,8 +36,9 @@ def fused_lstm(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tuple[
         return (saved.h if whole else saved.h[-1], saved.cs[-1]), gradient
 
     both = tf.concat([kernel, recurrent_kernel], axis=0)
-    found: tuple[Any, Any] = run(inputs, both, bias, *states)
-    return found
+    steps_first = (1, 0, 2)  # as the kernel wants them
+    hidden, carry = run(tf.transpose(inputs, steps_first), both, bias, *states)
+    return tf.transpose(hidden, steps_first) if whole else hidden, carry
 
 
 def _operands(inputs: Any, kernel: Any, bias: Any, state: Any, carry: Any) -> dict[str, Any]:

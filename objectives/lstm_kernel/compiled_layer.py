@@ -4,7 +4,15 @@ import numpy as np
 
 from objectives.lstm_kernel.layer_code import GATES
 from objectives.lstm_kernel.machine_code import machine_code, sizes_for
-from objectives.lstm_kernel.packing import Floats, pack, packed_back, unpack, zeros
+from objectives.lstm_kernel.packing import (
+    Floats,
+    empty,
+    pack,
+    packed_back,
+    sequences_first,
+    unpack,
+    zeros,
+)
 
 _SEQUENCES_AT_ONCE = 64  # without gradients; their states stay in the cache
 
@@ -44,7 +52,7 @@ class ForwardPass:
         """Compute all steps.
 
         Args:
-            inputs: (timesteps, sequences, features); fewer steps may come than there can be.
+            inputs: (sequences, timesteps, features); fewer steps may come than there can be.
             state: the first hidden state (sequences, units).
             carry: the first cell state (sequences, units).
 
@@ -53,10 +61,10 @@ class ForwardPass:
             both until the next run.
         """
         sizes, count = self._sizes, len(state)
-        self._steps = steps = len(inputs)
+        self._steps = steps = inputs.shape[1]
         hidden = self._operands[: steps + 1, :count, : self._units]
         cells = self._cells[:, :count, : self._units]
-        self._operands[:steps, :count, sizes.width + 1 : sizes.depth] = inputs
+        self._operands[:steps, :count, sizes.width + 1 : sizes.depth] = inputs.swapaxes(0, 1)
         hidden[0], cells[0] = state, carry
         planes = (sizes.stride, sizes.gates, sizes.width)
         wanted = (True, self._kept, self._kept)
@@ -95,13 +103,14 @@ class CompiledLayer(ForwardPass):
         """Compute all steps; see `load` and `run`.
 
         Returns:
-            The hidden states (timesteps, batch, units) or the last one (batch, units), the last cell
+            The hidden states (batch, timesteps, units) or the last one (batch, units), the last cell
             state (batch, units), and the number of this pass.
         """
         self.load(kernel, bias)
         hidden, last = self.run(inputs, state, carry)
         self._passes += 1
-        return (hidden if self._whole else hidden[-1]).copy(), last.copy(), np.int64(self._passes)
+        found = sequences_first(hidden) if self._whole else hidden[-1].copy()
+        return found, last.copy(), np.int64(self._passes)
 
     def backward(
         self, number: np.int64, kernel: Floats, hidden: Floats, carry: Floats
@@ -128,8 +137,10 @@ class CompiledLayer(ForwardPass):
         batch, units, sizes = self._batch, self._units, self._sizes
         apart = self._rows * sizes.width if self._whole else 0
         self._hidden.fill(0.0)
-        target = self._received[: self._steps] if self._whole else self._hidden
-        target[..., :batch, :units] = hidden
+        if self._whole:
+            self._received[: self._steps, :batch, :units] = hidden.swapaxes(0, 1)
+        else:
+            self._hidden[:batch, :units] = hidden
         self._carry[:batch, :units] = carry
         flowing = (self._received, self._hidden, self._carry)
         back = packed_back(kernel[sizes.features :], sizes)
@@ -142,29 +153,29 @@ class CompiledLayer(ForwardPass):
         return np.concatenate(parts), found[sizes.width].copy(), states[0], states[1]
 
     def inputs_gradient(self, kernel: Floats) -> Floats:
-        """The gradient of the inputs (timesteps, batch, features), after the backward pass."""
+        """The gradient of the inputs (batch, timesteps, features), after the backward pass."""
         sizes = self._sizes
         shape = (self._steps, self._rows, sizes.feature_vectors * sizes.lanes)
-        found = np.empty(shape, np.float32)
+        found = empty(*shape)
         back = packed_back(kernel[: sizes.features], sizes)
         self._code.call("inputs", self._gates, back, found, self._steps, self._rows)
-        return np.ascontiguousarray(found[:, : self._batch, : sizes.features])
+        return sequences_first(found[:, : self._batch, : sizes.features])
 
 
 def states_of_many(
     inputs: Floats, kernel: Floats, bias: Floats, state: Floats, carry: Floats, *, whole: bool
 ) -> tuple[Floats, Floats]:
     """The results of `CompiledLayer.forward` for any number of sequences, nothing kept for gradients."""
-    timesteps, count, features = inputs.shape
+    count, timesteps, features = inputs.shape
     units = state.shape[1]
     layer = ForwardPass(
         timesteps, min(_SEQUENCES_AT_ONCE, max(1, count)), features, units, kept=False
     )
     layer.load(kernel, bias)
-    hidden = np.empty((timesteps if whole else 1, count, units), np.float32)
-    last = np.empty((count, units), np.float32)
+    hidden = empty(count, timesteps if whole else 1, units)
+    last = empty(count, units)
     for start in range(0, count, _SEQUENCES_AT_ONCE):
         part = slice(start, start + _SEQUENCES_AT_ONCE)
-        found, last[part] = layer.run(inputs[:, part], state[part], carry[part])
-        hidden[:, part] = found if whole else found[-1:]
-    return (hidden if whole else hidden[0]), last
+        found, last[part] = layer.run(inputs[part], state[part], carry[part])
+        hidden[part] = (found if whole else found[-1:]).swapaxes(0, 1)
+    return (hidden if whole else hidden[:, 0]), last

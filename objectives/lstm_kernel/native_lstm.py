@@ -15,7 +15,7 @@ def native_lstm(
     """All time steps of one LSTM layer, for training; every shape but the steps' must be known.
 
     Args:
-        inputs: (timesteps, batch, features).
+        inputs: (batch, timesteps, features).
         weights: kernel (features, 4 * units) with gates in the order i, f, c, o like Keras, recurrent
             kernel (units, 4 * units) and bias (4 * units,).
         states: the first hidden and the first cell state, each (batch, units).
@@ -23,12 +23,12 @@ def native_lstm(
         most: time steps that there can be.
 
     Returns:
-        The hidden states (timesteps, batch, units) or the last one (batch, units), and the last cell
+        The hidden states (batch, timesteps, units) or the last one (batch, units), and the last cell
         state (batch, units).
     """
     kernel, recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
-    timesteps, size, features = inputs.shape
+    size, timesteps, features = inputs.shape
     layer = CompiledLayer(most, size, features, units, whole=whole)
     batch = (size, units)
 
@@ -51,7 +51,7 @@ def native_lstm(
                 for value, like in zip((into, *found), operands, strict=True)
             )
 
-        shape = (timesteps, *batch) if whole else batch
+        shape = (size, timesteps, units) if whole else batch
         return (tf.ensure_shape(hidden, shape), tf.ensure_shape(last, batch)), gradient
 
     both = tf.concat([kernel, recurrent_kernel], axis=0)
@@ -64,7 +64,8 @@ def native_states(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tup
 
     Who asks for them all the same pays for another forward pass, by TensorFlow's fused kernel.
     """
-    batch = (inputs.shape[1], weights[1].shape[0])
+    units = weights[1].shape[0]
+    batch = (inputs.shape[0], units)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(inputs: Any, *others: Any) -> tuple[Any, Any]:
@@ -81,7 +82,7 @@ def native_states(inputs: Any, weights: Any, states: Any, *, whole: bool) -> tup
                 found = fused_lstm(inputs, others[:3], others[3:], whole=whole)
             return tape.gradient(found, [inputs, *others], output_gradients=received)
 
-        shape = (inputs.shape[0], *batch) if whole else batch
+        shape = (*inputs.shape[:2], units) if whole else batch
         return (tf.ensure_shape(hidden, shape), tf.ensure_shape(last, batch)), gradient
 
     found: tuple[Any, Any] = run(inputs, *weights, *states)

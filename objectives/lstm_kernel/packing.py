@@ -9,12 +9,27 @@ Floats = NDArray[np.float32]
 _ALIGNMENT = 64  # bytes, of a line of the cache and of the longest vector
 
 
-def zeros(*shape: int) -> Floats:
-    """An array of zeros that starts with a line of the cache."""
+def empty(*shape: int) -> Floats:
+    """An array that starts with a line of the cache, as one must that TensorFlow shall not copy."""
     count = int(np.prod(shape))
-    room = np.zeros(count + _ALIGNMENT // 4, np.float32)
+    room = np.empty(count + _ALIGNMENT // 4, np.float32)
     skipped = -room.ctypes.data % _ALIGNMENT // 4
     return room[skipped : skipped + count].reshape(shape)
+
+
+def zeros(*shape: int) -> Floats:
+    """As `empty`, filled with zeros."""
+    found = empty(*shape)
+    found.fill(0.0)
+    return found
+
+
+def sequences_first(steps: Floats) -> Floats:
+    """A copy of (timesteps, sequences, numbers) as (sequences, timesteps, numbers)."""
+    timesteps, count, numbers = steps.shape
+    found = empty(count, timesteps, numbers)
+    found[:] = steps.swapaxes(0, 1)
+    return found
 
 
 def pack(matrix: Floats, packed: Floats) -> None:
