@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, signal
 
 _SPANS = tuple(pd.Timedelta(days=days) for days in (1, 7, 365))
 _PER_YEAR = {"M": 12, "BM": 12, "Q": 4, "BQ": 4}
@@ -62,7 +62,7 @@ def find_season(
     found = {period for period in natural_periods(step, frequency) if period <= half}
     first = values[:, 0]  # (rows,)
     if len(first) >= 8:
-        peak = _peak(np.diff(first)) or _peak(signal.detrend(first))
+        peak = _peak(np.diff(first)) or _peak(scipy.signal.detrend(first))
         # 23 hours is a day seen through noise, and wins unfairly because 23 is nearer than 24
         if peak is not None and all(abs(peak - period) > 0.1 * period for period in found):
             found.add(peak)
@@ -87,14 +87,14 @@ def _peak(series: NDArray[np.float64]) -> int | None:
     rows = len(series)
     largest = min(rows // 3, _LARGEST_LAG)
     centred = series - series.mean()
-    spectrum = fft.rfft(centred, fft.next_fast_len(2 * rows, real=True))
-    covariance = fft.irfft(np.abs(spectrum) ** 2)[: largest + 2]  # (largest + 2,)
+    spectrum = scipy.fft.rfft(centred, scipy.fft.next_fast_len(2 * rows, real=True))
+    covariance = scipy.fft.irfft(np.abs(spectrum) ** 2)[: largest + 2]  # (largest + 2,)
     if covariance[0] <= 0:
         return None
     # a peak of pure noise is about as high as this
     least = max(0.1, 2 / np.sqrt(rows))
     # prominence, not height: noise makes lag 2 high beside lag 1, without a trough before it
-    lags, measures = signal.find_peaks(
+    lags, measures = scipy.signal.find_peaks(
         covariance[1:] / covariance[0], height=least, prominence=least
     )
     if len(lags) == 0:
