@@ -69,7 +69,7 @@ def path(tmp_path) -> Path:
     return tmp_path / "checkpoints" / "slot_3.npz"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(one_thread) -> Callable:
     """A trial in this process."""
     from objectives.trial import run_trial  # noqa: PLC0415  (imports TensorFlow)
@@ -77,16 +77,20 @@ def run(one_thread) -> Callable:
     return lambda request, go_on=always: run_trial(request, go_on)
 
 
+@pytest.fixture(scope="module")
+def without_checkpoint(make_task, hyperparameters) -> TrialRequest:
+    return TrialRequest(make_task(epochs=EPOCHS), hyperparameters(dropout=0.2), SEED)
+
+
 @pytest.fixture
-def request_(make_task, hyperparameters, path) -> TrialRequest:
+def request_(without_checkpoint, path) -> TrialRequest:
     """A small trial that leaves a checkpoint after every epoch."""
-    task = make_task(epochs=EPOCHS)
-    return TrialRequest(task, hyperparameters(dropout=0.2), SEED, Checkpointing(path, 0.0))
+    return replace(without_checkpoint, checkpoint=Checkpointing(path, 0.0))
 
 
-@pytest.fixture
-def undisturbed(run, request_):
-    return run(replace(request_, checkpoint=None))
+@pytest.fixture(scope="module")
+def undisturbed(run, without_checkpoint):
+    return run(without_checkpoint)
 
 
 def until(epoch: int) -> Callable[[Epoch], bool]:

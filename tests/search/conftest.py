@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,10 @@ from joblib.externals.loky import get_reusable_executor
 
 from search.running import run_study
 from search.study import Study
+from tests.once import run_once
+from tests.runs import Finished
 
+RUN = ("run", "wave.toml", "--out", "runs", "--workers", "1")
 STUDY = """
 [data]
 path = "wave.csv"
@@ -99,35 +103,20 @@ def write_study() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def finished(
-    tmp_path_factory: pytest.TempPathFactory,
-    write_study: Callable[..., Path],
-    command: list[str],
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path]
+) -> Finished:
     """A study of six trials run from the command line with one worker: its folder and its output."""
-    folder = tmp_path_factory.mktemp("finished")
-    path = write_study(folder, trials=6)
-    done = subprocess.run(
-        [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    prepare = partial(write_study, trials=6)
+    return run_once(tmp_path_factory, "finished", prepare, *RUN)
 
 
 @pytest.fixture(scope="session")
 def confirmed(
-    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path], command: list[str]
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    tmp_path_factory: pytest.TempPathFactory, write_study: Callable[..., Path]
+) -> Finished:
     """A study of four trials, three of which are confirmed over two seeds: its folder and its output."""
-    folder = tmp_path_factory.mktemp("confirmed")
-    path = write_study(folder, trials=4, epochs=2, pruner="none", seeds=2)
-    arguments = [*command, "run", str(path), "--out", str(folder / "runs"), "--workers", "1"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    prepare = partial(write_study, trials=4, epochs=2, pruner="none", seeds=2)
+    return run_once(tmp_path_factory, "confirmed", prepare, *RUN)
 
 
 @pytest.fixture(scope="module")

@@ -55,8 +55,7 @@ def test_an_opening_says_when_which_model_by_which_command_and_on_which_targets(
     assert opening.trial == report["best"]["trial"]
     assert opening.seeds == (about["seed"],)
     assert opening.model == file_hash(folder / "runs" / "wave" / "model.keras")
-    place = f"--workers 1 --out {folder / 'runs'}"
-    assert opening.command == f"lstm-search run {folder / 'wave.toml'} --seed 7 {place}"
+    assert opening.command == "lstm-search run wave.toml --seed 7 --workers 1 --out runs"
     assert report["facts"]["command"] == opening.command
     assert opening.when.endswith("+00:00")
     assert len(opening.targets) == 64

@@ -1,12 +1,13 @@
 """A study of classification on sequences of unequal length."""
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+
+from tests.once import run_once
 
 STUDY = """
 [data]
@@ -67,14 +68,13 @@ def order_of_pulses(sequences: int = 700) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, command: list[str]) -> tuple[Path, str]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished study: its folder, and what was printed."""
-    folder = tmp_path_factory.mktemp("classified")
-    order_of_pulses().to_parquet(folder / "order.parquet")
-    (folder / "order.toml").write_text(STUDY)
-    arguments = ["run", str(folder / "order.toml"), "--out", str(folder / "runs")]
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+
+    def prepare(folder: Path) -> None:
+        order_of_pulses().to_parquet(folder / "order.parquet")
+        (folder / "order.toml").write_text(STUDY)
+
+    arguments = ("run", "order.toml", "--out", "runs")
+    folder, done = run_once(tmp_path_factory, "classified", prepare, *arguments)
     return folder, done.stdout

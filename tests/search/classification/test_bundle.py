@@ -44,9 +44,9 @@ def padded(bundle: Bundle, count: int) -> NDArray[np.float32]:
     return windows.astype(np.float32)
 
 
-def test_a_run_leaves_a_bundle_and_says_where(folder: Path) -> None:
+def test_a_run_leaves_a_bundle_and_says_where(run: tuple[Path, str], folder: Path) -> None:
     report = json.loads((folder / "report.json").read_text())
-    assert report["paths"]["bundle"] == str(folder / "bundle")
+    assert run[0] / report["paths"]["bundle"] == folder / "bundle"
     smoke = [sys.executable, str(folder / "bundle" / "smoke_test.py")]
     assert subprocess.run(smoke, capture_output=True, text=True, check=True).stdout.startswith(
         "fine: "
