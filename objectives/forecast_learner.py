@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from objectives.graph_trainer import GraphTrainer
 from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Loaded, on_cpu
+from objectives.learner import Loaded, TrainedNetwork, on_cpu
 from objectives.messages import ForecastTask, Glimpse
 from objectives.network import build_deployable, build_network
 from objectives.scaled_rows import scaled_rows
 from objectives.scaling import Scaling, fit_scaling
 from objectives.settings import MEDIAN
 from objectives.split import validation_hash
-from objectives.training import Examples, Weights
+from objectives.training import Examples
 from objectives.window_trainer import WindowTrainer
 from objectives.windows import target_windows
 
@@ -75,11 +75,10 @@ class ForecastLearner:
             forecast=fold.fitted.invert(scaled)[..., 0],
         )
 
-    def deployable(self, members: Sequence[Weights], fitted: Scaling) -> keras.Model:
+    def deployable(self, members: Sequence[TrainedNetwork], fitted: Scaling) -> keras.Model:
         """From raw windows to raw forecasts."""
         task = self.task
         return build_deployable(
-            self.hyperparameters,
             members,
             fitted,
             task.targets,

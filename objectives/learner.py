@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -29,6 +29,14 @@ class Loaded(Generic[Fitted]):
     trainer: Callable[[int], GraphTrainer]
 
 
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """The weights of a network in its order, and what it was built by."""
+
+    hyperparameters: Any
+    weights: Weights
+
+
 class Learner(Protocol[Fitted]):
     """One task under one trial's hyperparameters."""
 
@@ -50,8 +58,8 @@ class Learner(Protocol[Fitted]):
     def glimpse(self, fold: Loaded[Fitted], trainer: GraphTrainer) -> Glimpse | None:
         """What a trained network makes of the end of a fold's validation part, for a picture."""
 
-    def deployable(self, members: Sequence[Weights], fitted: Fitted) -> keras.Model:
-        """The model of plain layers that is deployed, made of the weights of one network or several."""
+    def deployable(self, members: Sequence[TrainedNetwork], fitted: Fitted) -> keras.Model:
+        """The model of plain layers that is deployed, made of one network or several."""
 
 
 def on_cpu() -> bool:

@@ -160,28 +160,37 @@ class TrialOutcome:
 
 
 @dataclass(frozen=True)
-class RefitRequest:
-    """The winner, to be retrained on train+validation; nothing is predicted.
+class Member:
+    """A network that is to be trained anew from `seed`.
 
-    `path` is the winner's learning rate in each epoch up to its best, and the number of updates to make
-    at it; `weights` are the winner's own, from training rows only. Both models are written to
-    `directory`. `members` networks are retrained, the first from `seed`, and predict together. Both
-    models divide logits of classes by `temperature`, if there is one.
+    `path` is the learning rate in each epoch of a trial up to its best, and the number of updates to
+    make at it.
     """
 
-    task: ForecastTask | SequenceTask
     hyperparameters: Hyperparameters | SequenceHyperparameters
     seed: int
     path: LearningRatePath
+
+
+@dataclass(frozen=True)
+class RefitRequest:
+    """The winner, to be retrained on train+validation; nothing is predicted.
+
+    `weights` are the winner's own, from training rows only. Both models are written to `directory`.
+    `members`, the first of which is the winner, are retrained and predict together; those of classes
+    have its hyperparameters. Both models divide logits of classes by `temperature`, if there is one.
+    """
+
+    task: ForecastTask | SequenceTask
     weights: tuple[NDArray[np.float32], ...]
     directory: Path
-    members: int = 1
+    members: tuple[Member, ...]
     temperature: float | None = None
 
 
 @dataclass(frozen=True)
 class RefitOutcome:
-    """How a refit went: each member saw the examples `passes` times, in `updates` updates."""
+    """How a refit went: the first member saw the examples `passes` times, in `updates` updates."""
 
     passes: float
     updates: int

@@ -5,16 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from objectives.classification.messages import SequenceHyperparameters
 from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
+from objectives.learner import TrainedNetwork
 from objectives.scaling import Scaling
 from objectives.settings import MEDIAN, Quantiles
 
-Weights = Sequence[NDArray[np.float32]]
 _LEAST_VARIANCE = (
     1e-5  # in scaled units, as in RevIN: a constant window must not be divided by zero
 )
@@ -76,6 +74,11 @@ def build_network(
     if base is not None:
         forecast = forecast + _like(forecast, base[:, :, :targets])
     return keras.Model(window, forecast, name="network")
+
+
+def _last_rows(window: Any, timesteps: int) -> Any:
+    """The last rows of a window (batch, rows, columns), which may be all of them."""
+    return window if window.shape[1] == timesteps else window[:, -timesteps:, :]
 
 
 def _like(forecast: Any, factor: Any) -> Any:
@@ -141,8 +144,7 @@ def recurrent_layer(
 
 
 def build_deployable(
-    hyperparameters: Hyperparameters,
-    members: Sequence[Weights],
+    members: Sequence[TrainedNetwork],
     scaling: Scaling,
     targets: int,
     horizon: int,
@@ -150,25 +152,27 @@ def build_deployable(
 ) -> keras.Model:
     """Build a model of plain Keras layers from raw windows to raw forecasts, scaling inside.
 
-    `members` are weights of `build_network` in order, one or several, whose mean is the forecast. The
-    input `window` is (batch, timesteps, columns) and the output (batch, horizon, targets), both in the
-    data's units; with `quantiles` there are two outputs, "quantiles" (batch, horizon, targets,
-    quantiles) and the median as "forecast". Rescaling layers rather than Normalization ones carry the
-    scaling: the constants of the latter break an ONNX export.
+    `members` are networks of `build_network`, one or several, whose mean is the forecast. The input
+    `window` is (batch, timesteps, columns), as long as the longest of theirs, of which each sees the
+    last rows that are its own; the output is (batch, horizon, targets), both in the data's units. With
+    `quantiles` there are two outputs, "quantiles" (batch, horizon, targets, quantiles) and the median as
+    "forecast". Rescaling layers rather than Normalization ones carry the scaling: the constants of the
+    latter break an ONNX export.
     """
     columns = len(scaling.center)
-    # Dropout is off when a model predicts; without it no random state is saved.
-    still = replace(hyperparameters, dropout=0.0, recurrent_dropout=0.0)
     networks = []
-    for number, weights in enumerate(members, start=1):
+    for number, member in enumerate(members, start=1):
+        # Dropout is off when a model predicts; without it no random state is saved.
+        still = replace(member.hyperparameters, dropout=0.0, recurrent_dropout=0.0)
         network = build_network(still, columns, targets, horizon, quantiles, fast=False)
-        network.set_weights(weights)
+        network.set_weights(member.weights)
         network.name = f"network_{number}" if len(members) > 1 else "network"
         networks.append(network)
-    window = keras.Input((hyperparameters.timesteps, columns), name="window")
+    longest = max(member.hyperparameters.timesteps for member in members)
+    window = keras.Input((longest, columns), name="window")
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(window)
     scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
-    found = [network(scaled) for network in networks]
+    found = [network(_last_rows(scaled, network.input_shape[1])) for network in networks]
     mean = found[0] if len(found) == 1 else keras.ops.mean(keras.ops.stack(found), axis=0)
     scale, center = scaling.scale[:targets], scaling.center[:targets]
     if not quantiles:

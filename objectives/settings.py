@@ -193,7 +193,8 @@ class TrainingSettings(CommonTraining):
 class FinalSettings(Section):
     """How the winner is trained on train+validation.
 
-    `members` networks are trained from different seeds, and the mean of their forecasts is the model's.
+    `members` networks are trained from different seeds, the winner and in turn the candidates that were
+    confirmed with it, and the mean of their forecasts is the model's.
     `updates` says for how long: "same-updates" makes as many updates as the winner made up to its best
     epoch, "same-epochs" as many passes through the data, which are more by then.
     """

@@ -20,7 +20,7 @@ from objectives.classification.learner import SequenceLearner
 from objectives.classification.messages import SequenceHyperparameters, SequenceTask
 from objectives.forecast_learner import ForecastLearner
 from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Learner
+from objectives.learner import Learner, TrainedNetwork
 from objectives.messages import (
     PICTURED_SECONDS,
     Compute,
@@ -35,8 +35,8 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.seeds import fold_seed, member_seeds
-from objectives.training import Training, Weights, replay, train
+from objectives.seeds import fold_seed
+from objectives.training import Training, replay, train
 from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
@@ -72,7 +72,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     Raises:
         DivergedError: the loss or the metric is no longer finite.
     """
-    learner = _learner(request)
+    learner = _learner(request.task, request.hyperparameters)
     asked = request.checkpoint
     checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
     trained: list[_TrainedFold] = []
@@ -155,22 +155,29 @@ def _train_fold(
 
 def refit(request: RefitRequest) -> RefitOutcome:
     """Replay the winner's training on train+validation, and save the models before and after it."""
-    learner = _learner(request)
+    winner = request.members[0]
+    learner = _learner(request.task, winner.hyperparameters, request.temperature)
     before = learner.load_fold(len(request.task.split.folds)).fitted
-    _save(
-        learner.deployable([request.weights], before), request.directory, "model_train_only.keras"
-    )
+    alone = TrainedNetwork(winner.hyperparameters, request.weights)
+    _save(learner.deployable([alone], before), request.directory, "model_train_only.keras")
     started = time.perf_counter()
-    everything = learner.load_everything()
-    members: list[Weights] = []
-    for seed in member_seeds(request.seed, request.members):
-        trainer = everything.trainer(seed)
-        passes = replay(trainer, everything.examples.training, request.path)
-        members.append(tuple(trainer.network.get_weights()))
+    # Members that are built alike may share a trainer's graphs.
+    loaded = {
+        wanted: _learner(request.task, wanted).load_everything()
+        for wanted in dict.fromkeys(member.hyperparameters for member in request.members)
+    }
+    trained, passes = [], []
+    for member in request.members:
+        everything = loaded[member.hyperparameters]
+        trainer = everything.trainer(member.seed)
+        passes.append(replay(trainer, everything.examples.training, member.path))
+        weights = tuple(trainer.network.get_weights())
+        trained.append(TrainedNetwork(member.hyperparameters, weights))
     seconds = time.perf_counter() - started
-    _save(learner.deployable(members, everything.fitted), request.directory, "model.keras")
-    updates = sum(updates for _, updates in request.path)
-    return RefitOutcome(passes, updates, seconds)
+    fitted = loaded[winner.hyperparameters].fitted
+    _save(learner.deployable(trained, fitted), request.directory, "model.keras")
+    updates = sum(updates for _, updates in winner.path)
+    return RefitOutcome(passes[0], updates, seconds)
 
 
 def forecast(request: ForecastRequest) -> ForecastOutcome:
@@ -190,12 +197,14 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
     return ForecastOutcome(joined["forecast"], joined.get("quantiles"))
 
 
-def _learner(request: TrialRequest | RefitRequest) -> Learner[Any]:
-    task, hyperparameters = request.task, request.hyperparameters
+def _learner(
+    task: ForecastTask | SequenceTask,
+    hyperparameters: Hyperparameters | SequenceHyperparameters,
+    temperature: float | None = None,
+) -> Learner[Any]:
     if isinstance(task, ForecastTask) and isinstance(hyperparameters, Hyperparameters):
         return ForecastLearner(task, hyperparameters)
     if isinstance(task, SequenceTask) and isinstance(hyperparameters, SequenceHyperparameters):
-        temperature = request.temperature if isinstance(request, RefitRequest) else None
         return SequenceLearner(task, hyperparameters, temperature)
     raise TypeError(f"a {type(task).__name__} got {type(hyperparameters).__name__}")
 

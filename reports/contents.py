@@ -207,12 +207,18 @@ class Confirmation:
     candidates: tuple[Candidate, ...]
 
     @property
+    def ranked(self) -> tuple[int, ...]:
+        """The trials in the order of their means, less those that failed; none before all runs ended."""
+        if not all(each.ended for each in self.candidates):
+            return ()
+        confirmed = [each for each in self.candidates if each.mean is not None]
+        by_mean = sorted(confirmed, key=lambda each: (each.mean or 0.0, each.tie_breaker))
+        return tuple(each.trial for each in by_mean)
+
+    @property
     def winner(self) -> int | None:
         """The trial with the best mean; None before every run has ended, or if all candidates failed."""
-        confirmed = [each for each in self.candidates if each.mean is not None]
-        if not confirmed or not all(each.ended for each in self.candidates):
-            return None
-        return min(confirmed, key=lambda each: (each.mean or 0.0, each.tie_breaker)).trial
+        return self.ranked[0] if self.ranked else None
 
 
 @dataclass(frozen=True, kw_only=True)

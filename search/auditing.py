@@ -37,7 +37,7 @@ from search.checklist import (
 )
 from search.preparation import Preparation, rows_file
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, forecast_with
-from search.saved_scaling import saved_scaling
+from search.saved_scaling import saved_scaling, saved_timesteps
 from search.stored_forecasts import StoredForecasts
 from storage.records import StudyRecord
 
@@ -140,7 +140,7 @@ def _target_rows(part: Part, horizon: int) -> tuple[int, int]:
 
 def _first_rows(subject: Subject) -> Finding:
     first = {part.name: int(part.origins.min()) for part in subject.preparation.split.parts}
-    timesteps = subject.winner.timesteps
+    timesteps = saved_timesteps(subject.directory / MODEL)
     rows = [f"{name}: inputs from row {row - timesteps}" for name, row in first.items()]
     return min(first.values()) >= timesteps, (
         f"{'; '.join(rows)}; each window has the {timesteps} rows before its first target"

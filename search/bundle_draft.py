@@ -51,7 +51,7 @@ def draft_metadata(
     rows, times = dataset.values[part.first : part.end], dataset.times
     hyperparameters = resolved_hyperparameters(winner.attributes)
     scaling = fit_scaling(hyperparameters.scaling, rows)
-    shape = ("batch", hyperparameters.timesteps, len(dataset.columns))
+    shape = ("batch", refitted.timesteps, len(dataset.columns))
     return Metadata(
         schema=SCHEMA,
         name=study.study.name,
@@ -65,7 +65,7 @@ def draft_metadata(
             for number, name in enumerate(dataset.columns)
         ),
         targets=dataset.targets,
-        timesteps=hyperparameters.timesteps,
+        timesteps=refitted.timesteps,
         horizon=study.data.horizon,
         time=_time_axis(study, preparation),
         preprocessing=Preprocessing(
@@ -107,7 +107,7 @@ def provenance(
         trial=winner.number,
         hyperparameters=any_hyperparameters(winner.attributes).as_dict(),
         seeds={"study": study.study.seed, "trial": refitted.seed},
-        members=study.final.members,
+        members=len(refitted.members),
         data=data,
         versions=model_versions(),
         model=refitted.model,

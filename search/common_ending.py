@@ -3,15 +3,16 @@
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 import optuna
 
 from objectives.objective import any_hyperparameters
-from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings
 from reports.contents import Refit
+from reports.wording import listed
 from search.budget import seconds_of_search
 from search.refitting import Refitted
 from search.report_parts import About
@@ -37,7 +38,7 @@ def enter_opening(
 
     `targets` is a hash of what it is tested on.
     """
-    seeds = member_seeds(refitted.seed, study.final.members)
+    seeds = tuple(member.seed for member in refitted.members)
     opening = Opening(utc_now(), refitted.trial, seeds, refitted.model, command, targets)
     record_opening(found, opening)
 
@@ -55,7 +56,9 @@ def about_study(
     return About(
         task=task,
         metric=study.training.metric,
-        refit=Refit(_refit_rule(study.final), refitted.passes, refitted.updates, refitted.seconds),
+        refit=Refit(
+            _refit_rule(study.final, refitted), refitted.passes, refitted.updates, refitted.seconds
+        ),
         seconds={
             "search": seconds_of_search(record),
             "refit": refitted.seconds,
@@ -84,7 +87,9 @@ def fold_facts(winner: TrialRecord) -> dict[str, str]:
     return {"validation by fold": f"{values}; the winner's value is their mean"}
 
 
-def model_facts(study: AnyStudy, winner: TrialRecord, fingerprint: str) -> dict[str, Any]:
+def model_facts(
+    study: AnyStudy, winner: TrialRecord, refitted: Refitted, fingerprint: str
+) -> dict[str, Any]:
     """What model.json says of every model; `fingerprint` is the data's."""
     return {
         "fill": study.data.fill,
@@ -92,6 +97,7 @@ def model_facts(study: AnyStudy, winner: TrialRecord, fingerprint: str) -> dict[
         "trial": winner.number,
         "hyperparameters": any_hyperparameters(winner.attributes).as_dict(),
         "seed": winner.attributes["seed"],
+        "members": [asdict(member) for member in refitted.members],
         "data_fingerprint": fingerprint,
         "versions": model_versions(),
     }
@@ -102,10 +108,16 @@ def model_versions() -> dict[str, str]:
     return {name: version(name) for name in _MAKE_MODELS}
 
 
-def _refit_rule(final: FinalSettings) -> str:
+def _refit_rule(final: FinalSettings, refitted: Refitted) -> str:
     """How the winner was retrained, in words."""
     rule = f"{_RULES[final.updates]}, at the learning rates it had then"
-    return rule if final.members == 1 else f"{rule}; the mean of {final.members} seeds"
+    trials = [member.trial for member in refitted.members]
+    if len(trials) == 1:
+        return rule
+    if len(set(trials)) == 1:
+        return f"{rule}; the mean of {len(trials)} seeds"
+    numbers = listed([str(trial) for trial in trials])
+    return f"{rule}; the mean of {len(trials)} networks, of the trials {numbers}, each trained so"
 
 
 def _result_paths(study: AnyStudy) -> dict[str, str]:

@@ -33,16 +33,22 @@ from storage.turn import wait_for_turn
 
 @dataclass(frozen=True)
 class Chosen:
-    """A winner: `trial` is what the refit replays, under the number of the search's trial.
+    """A winner, and those that were confirmed with it.
 
+    `candidates` are what a refit replays, under the numbers of the search's trials, the winner first.
     `study` and `run` say where its weights are linked: a trial of that study; `others` are its runs
     with other seeds.
     """
 
-    trial: TrialRecord
+    candidates: tuple[TrialRecord, ...]
     study: optuna.Study
     run: int
     others: tuple[int, ...] = ()
+
+    @property
+    def trial(self) -> TrialRecord:
+        """The winner."""
+        return self.candidates[0]
 
 
 def confirm(
@@ -132,18 +138,25 @@ def fresh_seed(seed: int, run: int) -> int:
 
 
 def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
-    """The confirmed winner by its median run, or the search's best where nothing was confirmed.
+    """The confirmed candidates by their median runs, or the search's best where nothing was confirmed.
 
     None where no trial is complete.
     """
     record = record_of_study(found)
     confirmation = read_confirmation(storage, record)
-    if confirmation is None or confirmation.winner is None:
-        return None if record.best is None else Chosen(record.best, found, record.best.number)
+    if confirmation is None or not confirmation.ranked:
+        return None if record.best is None else Chosen((record.best,), found, record.best.number)
     runs = find_study(storage, confirmation_name(record.name))
     ended = ended_runs(record_of_study(runs))
     seeds = range(confirmation.candidates[0].seeds)
-    mine = [ended[confirmation.winner, run] for run in seeds]
-    median = sorted(mine, key=lambda trial: trial.value or 0.0)[(len(mine) - 1) // 2]
+    by_candidate = {number: [ended[number, run] for run in seeds] for number in confirmation.ranked}
+    candidates = (replace(_median(each), number=number) for number, each in by_candidate.items())
+    mine = by_candidate[confirmation.ranked[0]]
+    median = _median(mine)
     others = tuple(trial.number for trial in mine if trial is not median)
-    return Chosen(replace(median, number=confirmation.winner), runs, median.number, others)
+    return Chosen(tuple(candidates), runs, median.number, others)
+
+
+def _median(runs: Sequence[TrialRecord]) -> TrialRecord:
+    """The run in the middle of all by score; of an even number the better one of the two."""
+    return sorted(runs, key=lambda trial: trial.value or 0.0)[(len(runs) - 1) // 2]

@@ -62,7 +62,7 @@ def end_study(
         about = draft_classifier(study, preparation, ending.winner, refitted, probabilities)
         keep_training_sequences(study, preparation)
         exported = _export(study, storage, about)
-        write_classifier_metadata(study, preparation, ending.winner, refitted.temperature)
+        write_classifier_metadata(study, preparation, ending.winner, refitted)
         record = record_of_study(found)  # with what the ledger says now
         classified = report_classification(
             study, preparation, record, refitted, probabilities, ending.started
@@ -78,7 +78,7 @@ def end_study(
         stored = judge_winner(study, preparation, task, found, refitted, command)
         draft = draft_metadata(study, preparation, ending.winner, refitted, stored)
         exported = _export(study, storage, draft)
-        write_metadata(study, preparation, ending.winner, stored)
+        write_metadata(study, preparation, ending.winner, refitted, stored)
         record = record_of_study(found)
         runs = read_runs(storage, record.name)
         checks = audit(Subject(preparation, record, runs, stored, study.directory))

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from objectives.messages import ForecastTask
 from objectives.metrics import yardstick
-from objectives.objective import resolved_hyperparameters
 from objectives.split import Part, target_hash
 from objectives.windows import target_windows
 from reports.contents import StudyReport
@@ -48,8 +47,7 @@ def judge_winner(
     if saved is not None and (saved.trial, saved.seed, saved.model) == tested:
         return saved
     split, dataset = preparation.split, preparation.dataset
-    trial = found.get_trials(deepcopy=False)[refitted.trial]
-    naive = naive_forecasts(preparation, resolved_hyperparameters(trial.user_attrs).timesteps)
+    naive = naive_forecasts(preparation, refitted.timesteps)
     model, train_only = study.directory / MODEL, study.directory / TRAIN_ONLY_MODEL
     validation = forecast_with(train_only, task.rows, split.validation.origins).forecast
     enter_opening(found, study, refitted, command, target_hash(split.test, split.horizon))
@@ -127,15 +125,18 @@ def _facts(
 
 
 def write_metadata(
-    study: Study, preparation: Preparation, winner: TrialRecord, stored: StoredForecasts
+    study: Study,
+    preparation: Preparation,
+    winner: TrialRecord,
+    refitted: Refitted,
+    stored: StoredForecasts,
 ) -> None:
     """Write what a user of the saved model must know, beside it as model.json."""
     dataset = preparation.dataset
-    hyperparameters = resolved_hyperparameters(winner.attributes)
     about = {
         "input": {
             "name": "window",
-            "shape": ["batch", hyperparameters.timesteps, len(dataset.columns)],
+            "shape": ["batch", refitted.timesteps, len(dataset.columns)],
             "columns": list(dataset.columns),
             "categories": dict(dataset.categories),
             "units": "those of the data",
@@ -148,6 +149,6 @@ def write_metadata(
         },
         "intervals": interval_metadata(stored),
         "step": None if dataset.step is None else dataset.step.isoformat(),
-        **model_facts(study, winner, dataset.fingerprint),
+        **model_facts(study, winner, refitted, dataset.fingerprint),
     }
     write_text_atomically(study.directory / "model.json", json.dumps(about, indent=2) + "\n")

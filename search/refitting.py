@@ -6,7 +6,7 @@ Nothing is forecast while a winner is retrained; the test set is opened in `sear
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,8 +27,7 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.objective import any_hyperparameters, mean_path, recorded_path, replayed_path
-from objectives.split import Part
+from objectives.objective import any_hyperparameters
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
 from search.classification.validation import (
@@ -37,6 +36,7 @@ from search.classification.validation import (
     has_validation,
     save_validation,
 )
+from search.members import Retrained, plan_members
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import Task
 from search.weights import Kept
@@ -56,7 +56,7 @@ class Refitted:
     """A winner whose models lie in the study's folder.
 
     `model` is the SHA-256 of the refitted model's file, in hex. `temperature` divides the logits in both
-    where they are calibrated.
+    where they are calibrated. `members` are the refitted model's networks, the winner's first.
     """
 
     trial: int
@@ -65,37 +65,40 @@ class Refitted:
     passes: float
     updates: int
     seconds: float
+    members: tuple[Retrained, ...]
     temperature: float | None = None
+
+    @property
+    def timesteps(self) -> int:
+        """The rows of a window that the refitted model sees: as many as the member that sees most."""
+        return max(member.timesteps for member in self.members)
 
 
 def refit_winner(
     study: AnyStudy,
     task: Task,
-    winner: TrialRecord,
+    candidates: Sequence[TrialRecord],
     compute: Compute,
     kept: Callable[[], Kept | None],
 ) -> Refitted:
-    """Retrain the winner on train+validation, or find that this was done before.
+    """Retrain the winner on train+validation, with what else makes up the model.
+
+    What was done before is not done again.
 
     Args:
         study: whose folder the models go to.
         task: as for the trials.
-        winner: the trial.
+        candidates: the winner and, in the order of their scores, those that were confirmed with it.
         compute: what training may use.
         kept: gives the winner's own weights, and a classifier's logits, where they can be had; the
             winner is trained again where they cannot.
     """
     saved = load_refit(study.directory)
-    wanted = (winner.number, winner.attributes["seed"])
+    winner, members = candidates[0], plan_members(study, task, candidates)
+    wanted = (winner.number, winner.attributes["seed"], tuple(members))
     whole = not isinstance(task, SequenceTask) or has_validation(study.directory)
-    if whole and saved is not None and (saved.trial, saved.seed) == wanted:
+    if whole and saved is not None and (saved.trial, saved.seed, saved.members) == wanted:
         return saved
-    hyperparameters = any_hyperparameters(winner.attributes)
-    known = task.split.train_and_validation()
-    examples = len(known.origins if isinstance(known, Part) else known)
-    epoch = study.training.updates_an_epoch(examples, hyperparameters.batch_size)
-    of_winner = mean_path if isinstance(task, SequenceTask) else recorded_path
-    path = of_winner(winner.attributes)
     found = kept()
     if found is None or (isinstance(task, SequenceTask) and not found.outputs):
         found = _train_again(task, winner, compute)
@@ -106,18 +109,19 @@ def refit_winner(
         temperature = calibrated(validation, study.final)
     request = RefitRequest(
         task=task,
-        hyperparameters=hyperparameters,
-        seed=winner.attributes["seed"],
-        path=replayed_path(path, study.final, epoch),
         weights=found.weights,
         directory=study.directory.resolve(),
-        members=study.final.members,
+        members=tuple(members.values()),
         temperature=temperature,
     )
     outcome: RefitOutcome = in_worker(request, compute)
-    model = file_hash(study.directory / MODEL)
     refitted = Refitted(
-        winner.number, request.seed, model, **asdict(outcome), temperature=temperature
+        trial=winner.number,
+        seed=winner.attributes["seed"],
+        model=file_hash(study.directory / MODEL),
+        **asdict(outcome),
+        members=tuple(members),
+        temperature=temperature,
     )
     write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
     return refitted
@@ -148,9 +152,11 @@ def classify_with(
 def load_refit(directory: Path) -> Refitted | None:
     """What was refitted before; None unless both of its models are there, the refitted one as it was."""
     try:
-        saved = Refitted(**json.loads((directory / _SAVED).read_text(encoding="utf-8")))
+        found = json.loads((directory / _SAVED).read_text(encoding="utf-8"))
+        members = tuple(Retrained(**member) for member in found.pop("members"))
+        saved = Refitted(**found, members=members)
         whole = file_hash(directory / MODEL) == saved.model
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return saved if whole and (directory / TRAIN_ONLY_MODEL).exists() else None
 

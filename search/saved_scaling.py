@@ -45,6 +45,15 @@ def saved_scaling(model: Path) -> SavedScaling:
     return SavedScaling(_of_inputs(layers), restored)
 
 
+def saved_timesteps(model: Path) -> int:
+    """Read how many rows of a window a model that forecasts sees.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
+    """
+    return int(_layers(model)["window"]["batch_shape"][1])
+
+
 def saved_input_scaling(model: Path) -> Scaling:
     """Read what any deployable model takes off its inputs and divides them by.
 

@@ -83,7 +83,7 @@ _CONFIRM = {
     "seeds": "with so many fresh seeds each; the mean decides",
 }
 _FINAL = {
-    "members": "networks trained on train+validation, each from its own seed: their mean forecasts",
+    "members": "networks whose mean forecasts: the winner, then in turn the other candidates",
     "updates": 'as many as the winner made; or "same-epochs": as many passes',
 }
 

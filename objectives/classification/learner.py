@@ -20,9 +20,9 @@ from objectives.classification.trainer import LabelledRows, SequenceTrainer, Tex
 from objectives.classification.vocabulary import Vocabulary
 from objectives.classification.windows import needs_padding, rows_within
 from objectives.graph_trainer import GraphTrainer
-from objectives.learner import Loaded, on_cpu
+from objectives.learner import Loaded, TrainedNetwork, on_cpu
 from objectives.scaling import Scaling, fit_scaling
-from objectives.training import Examples, Weights
+from objectives.training import Examples
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,16 @@ class SequenceLearner:
         training = self.task.split.train_and_validation()
         return self._loaded(Examples(training, training[:0]))
 
-    def deployable(self, members: Sequence[Weights], fitted: Scaling | Vocabulary) -> keras.Model:
+    def deployable(
+        self, members: Sequence[TrainedNetwork], fitted: Scaling | Vocabulary
+    ) -> keras.Model:
         """From raw sequences, or texts, to probabilities."""
         wanted, layout, temperature = self.hyperparameters, self._layout, self.temperature
+        weights = [member.weights for member in members]
         if isinstance(fitted, Vocabulary) and isinstance(wanted, TextHyperparameters):
-            return build_text_classifier(wanted, members, fitted, layout, temperature)
+            return build_text_classifier(wanted, weights, fitted, layout, temperature)
         if isinstance(fitted, Scaling):
-            return build_deployable(wanted, members, fitted, layout, temperature)
+            return build_deployable(wanted, weights, fitted, layout, temperature)
         raise TypeError(f"a {type(fitted).__name__} does not go with {type(wanted).__name__}")
 
     def judged_outputs(

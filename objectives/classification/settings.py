@@ -120,8 +120,8 @@ class SequenceTraining(CommonTraining):
 class SequenceFinal(FinalSettings):
     """How the winner is trained on train+validation, and what its probabilities become.
 
-    By default five members share the work: their mean is worth more than any one of them where data are
-    few (Lakshminarayanan et al. 2017).
+    By default five members share the work, all of them the winner from other seeds: their mean is worth
+    more than any one of them where data are few (Lakshminarayanan et al. 2017).
 
     `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
     log loss of the winner's validation predictions smallest (Guo et al. 2017): no member's prediction

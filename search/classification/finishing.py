@@ -156,7 +156,7 @@ def write_classifier_metadata(
     study: ClassificationStudy,
     preparation: SequencePreparation,
     winner: TrialRecord,
-    temperature: float | None,
+    refitted: Refitted,
 ) -> None:
     """Write what a user of the saved model must know, beside it as model.json."""
     sequences = preparation.sequences
@@ -168,9 +168,9 @@ def write_classifier_metadata(
             "shape": ["batch", len(sequences.classes)],
             "labels": list(sequences.classes),
             "units": "probabilities",
-            "temperature": temperature,
+            "temperature": refitted.temperature,
         },
-        **model_facts(study, winner, sequences.fingerprint),
+        **model_facts(study, winner, refitted, sequences.fingerprint),
     }
     write_text_atomically(study.directory / "model.json", json.dumps(about, indent=2) + "\n")
 

@@ -6,7 +6,7 @@ The study files are those of `search/examples`, which share all settings but dat
 holds ETTh1.csv and beijing_pm25.csv. Studies lie in runs/quality, and one that has its report is not run
 again, so that the bench can be interrupted. Printed, and written to runs/benchmark-quality.json, is for
 each task the test score of the refitted winners by seed, their median, and the median of each naive
-forecast (ridge sees the winner's windows), beside a `gate` that must be reached and a `goal`.
+forecast (ridge sees the model's windows), beside a `gate` that must be reached and a `goal`.
 """
 
 import json

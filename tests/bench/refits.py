@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from objectives.messages import ForecastRequest, ForecastTask, RefitRequest, TrialRequest
+from objectives.messages import ForecastRequest, ForecastTask, Member, RefitRequest, TrialRequest
 from objectives.objective import replayed_path
+from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings, TrainingSettings
 from objectives.split import Split
 from objectives.trial_process import run_in_process
@@ -67,15 +68,11 @@ def errors(task: ForecastTask, seed: int, folder: Path) -> dict[str, float]:
     for name, final in RULES.items():
         directory = folder / f"{seed} {name}"
         directory.mkdir()
-        request = RefitRequest(
-            task,
-            MIDDLING,
-            seed,
-            replayed_path(path, final, updates),
-            outcome.weights,
-            directory,
-            final.members,
+        replayed = replayed_path(path, final, updates)
+        members = tuple(
+            Member(MIDDLING, each, replayed) for each in member_seeds(seed, final.members)
         )
+        request = RefitRequest(task, outcome.weights, directory, members)
         run_in_process(request, lambda _: True)
         found.setdefault("before", error(task, directory / TRAIN_ONLY_MODEL))
         found[name] = error(task, directory / MODEL)

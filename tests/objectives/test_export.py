@@ -39,6 +39,7 @@ def save_forecaster(
     quantiles: tuple[float, ...] = (),
     **changes: object,
 ) -> None:
+    from objectives.learner import TrainedNetwork  # noqa: PLC0415
     from objectives.network import build_deployable, build_network  # noqa: PLC0415
     from objectives.scaling import Scaling  # noqa: PLC0415
 
@@ -47,13 +48,16 @@ def save_forecaster(
     )
     hyperparameters = replace(hyperparameters, **changes)  # type: ignore[arg-type]
     generator = np.random.default_rng(1)
-    network = build_network(hyperparameters, COLUMNS, targets, HORIZON, quantiles, fast=False)
-    weights = [
-        [generator.normal(0, 0.4, w.shape).astype("float32") for w in network.get_weights()]
-        for _ in range(members)
-    ]
+    networks = []
+    for number in range(members):
+        # As candidates of a search do, members differ in their sizes.
+        wanted = replace(hyperparameters, timesteps=TIMESTEPS - number, units=(5 + number, 4))
+        network = build_network(wanted, COLUMNS, targets, HORIZON, quantiles, fast=False)
+        shapes = [weights.shape for weights in network.get_weights()]
+        weights = tuple(generator.normal(0, 0.4, shape).astype("float32") for shape in shapes)
+        networks.append(TrainedNetwork(wanted, weights))
     scaling = Scaling(np.array([100.0, -5.0, 0.0]), np.array([10.0, 2.0, 1.0]))
-    build_deployable(hyperparameters, weights, scaling, targets, HORIZON, quantiles).save(path)
+    build_deployable(networks, scaling, targets, HORIZON, quantiles).save(path)
 
 
 def save_trained(path: Path) -> None:

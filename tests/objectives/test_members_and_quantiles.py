@@ -1,13 +1,16 @@
 """The refit's members as one model, its number of updates, and quantiles from the loss to the model."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from objectives.messages import ForecastRequest, RefitRequest, TrialRequest
+from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.network import build_network
 from objectives.objective import replayed_path
+from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings, TrainingSettings
 from objectives.trial import forecast, refit, run_trial
 from objectives.window_trainer import WindowTrainer
@@ -32,8 +35,12 @@ def request_of(task, wanted, directory, **changes) -> RefitRequest:
     """A refit whose train-only weights are those of an untrained network."""
     quantiles = task.training.forecast_quantiles
     weights = tuple(build_network(wanted, 2, 1, 3, quantiles, fast=True).get_weights())
-    fields = {"seed": SEED, "path": PATH, "weights": weights, "directory": directory}
-    return RefitRequest(task=task, hyperparameters=wanted, **{**fields, **changes})
+    fields = {"weights": weights, "directory": directory, "members": members_of(wanted)}
+    return RefitRequest(task=task, **{**fields, **changes})
+
+
+def members_of(wanted, count=1, path=PATH) -> tuple[Member, ...]:
+    return tuple(Member(wanted, seed, path) for seed in member_seeds(SEED, count))
 
 
 # ---------------------------------------------------------------------------------------- members
@@ -51,12 +58,14 @@ def test_several_members_are_one_model_that_gives_their_mean(
         trained.append(trainer.outputs(task.split.test.origins))
 
     monkeypatch.setattr(WindowTrainer, "adopt_average", note)
-    outcome = refit(request_of(task, wanted, tmp_path, members=3))
+    other = Member(replace(wanted, timesteps=11, units=(3, 2)), SEED, PATH[:1])
+    members = (*members_of(wanted, 2), other)
+    outcome = refit(request_of(task, wanted, tmp_path, members=members))
     assert len(trained) == 3
-    assert outcome.updates == 60  # of each
+    assert outcome.updates == 60  # of the first
     assert np.abs(trained[0] - trained[1]).max() > 1e-4  # their seeds differ
     model = loaded(tmp_path / "model.keras")
-    windows = input_windows(task.load_rows(), task.split.test.origins, 8)
+    windows = input_windows(task.load_rows(), task.split.test.origins, 11)
     rows = task.load_rows()[: task.split.validation.end, 0]
     expected = np.mean(trained, axis=0) * rows.std() + rows.mean()
     np.testing.assert_allclose(model.predict(windows, verbose=0), expected, rtol=1e-5)
@@ -71,7 +80,7 @@ def test_the_first_member_is_the_refit_of_one(make_task, hyperparameters, tmp_pa
     for members in (1, 2):
         folder = tmp_path / str(members)
         folder.mkdir()
-        refit(request_of(task, wanted, folder, members=members))
+        refit(request_of(task, wanted, folder, members=members_of(wanted, members)))
         models.append(loaded(folder / "model.keras"))
     first = models[1].get_layer("network_1").get_weights()
     for ours, theirs in zip(models[0].get_layer("network").get_weights(), first, strict=True):
@@ -140,7 +149,7 @@ def with_quantiles(make_task, hyperparameters, one_thread, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quantiles")
     trial = run_trial(TrialRequest(task, wanted, SEED), always)
     path = tuple((epoch.learning_rate, epoch.updates) for epoch in trial.epochs)
-    changes = {"path": path, "weights": trial.weights, "members": 2}
+    changes = {"weights": trial.weights, "members": members_of(wanted, 2, path)}
     refit(request_of(task, wanted, folder, **changes))
     return task, trial, folder
 

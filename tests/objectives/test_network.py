@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from objectives.fast_lstm import FastLSTM
+from objectives.learner import TrainedNetwork
 from objectives.network import build_deployable, build_network
 from objectives.scaling import fit_scaling
 from tests.elsewhere import run_elsewhere
@@ -196,7 +197,9 @@ def deployed(hyperparameters, raw, tmp_path_factory):
     for name, changes in VARIANTS.items():
         wanted = hyperparameters(**changes)
         network, scaling = trained(build(wanted, True)), fit_scaling(wanted.scaling, raw)
-        model = build_deployable(wanted, [network.get_weights()], scaling, TARGETS, HORIZON)
+        model = build_deployable(
+            [TrainedNetwork(wanted, network.get_weights())], scaling, TARGETS, HORIZON
+        )
         model.save(folder / f"{name}.keras")
         models[name] = model
         scaled = np.stack([scaling.apply(window) for window in raw_windows(raw)])
@@ -250,4 +253,6 @@ def test_weights_of_another_network_are_refused(hyperparameters, raw):
     weights = build(hyperparameters(units=(4,))).get_weights()
     wider = replace(hyperparameters(), units=(5,))
     with pytest.raises(ValueError, match="shape"):
-        build_deployable(wider, [weights], fit_scaling("none", raw), TARGETS, HORIZON)
+        build_deployable(
+            [TrainedNetwork(wider, weights)], fit_scaling("none", raw), TARGETS, HORIZON
+        )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras.utils import set_random_seed
 
-from objectives.messages import ForecastRequest, RefitRequest, TrialRequest
+from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.network import build_network
 from objectives.scaling import fit_scaling
 from objectives.split import target_hash
@@ -139,11 +139,9 @@ def request_of(won, directory, task=None) -> RefitRequest:
     path = tuple((epoch.learning_rate, epoch.updates) for epoch in outcome.epochs)
     return RefitRequest(
         task=task or original,
-        hyperparameters=wanted,
-        seed=SEED,
-        path=path[: outcome.best_epoch],
         weights=outcome.weights,
         directory=directory,
+        members=(Member(wanted, SEED, path[: outcome.best_epoch]),),
     )
 
 
@@ -216,8 +214,8 @@ def test_the_refit_makes_the_winners_updates_on_train_and_validation(won, refitt
     set_random_seed(SEED % 2**32)
     network = build_network(wanted, 2, 1, 3, fast=True)
     by_hand = WindowTrainer(network, scaling.apply(series), wanted, task.training, SEED)
-    passes = replay(by_hand, more.origins, request.path)
-    updates = sum(updates for _, updates in request.path)
+    passes = replay(by_hand, more.origins, request.members[0].path)
+    updates = sum(updates for _, updates in request.members[0].path)
     assert outcome.updates == updates == int(by_hand._optimizer.iterations)
     assert outcome.passes == passes == updates / -(-len(more.origins) // 32)
     expected = scaling.invert(by_hand.outputs(task.split.test.origins))

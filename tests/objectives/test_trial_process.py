@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from objectives.messages import ForecastRequest, RefitRequest, TrialRequest
+from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.trial_process import (
     TrialFailedError,
     _cause_of_death,
@@ -152,7 +152,10 @@ def test_a_refit_takes_place_in_a_process_too(request_, outcome, tmp_path):
     path = tuple((epoch.learning_rate, epoch.updates) for epoch in epochs)
     refitted = run_in_process(
         RefitRequest(
-            request_.task, request_.hyperparameters, SEED, path, outcome.weights, tmp_path
+            request_.task,
+            outcome.weights,
+            tmp_path,
+            (Member(request_.hyperparameters, SEED, path),),
         ),
         always,
     )

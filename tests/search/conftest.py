@@ -133,14 +133,19 @@ def rich_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         data={"targets": ["level"], "time": "time", "horizon": 2},
         split={"folds": 2, "window": "sliding"},
         space={
-            "timesteps": 8,
+            "timesteps": [6, 8],
             "units": 4,
             "depth": 1,
             "dropout": 0.0,
             "batch_size": 64,
             "window_normalization": "standard",
         },
-        study={"name": "wave", "trials": 2, "workers": 1},
+        study={
+            "name": "wave",
+            "trials": 2,
+            "workers": 1,
+            "enqueue": [{"timesteps": 6}, {"timesteps": 8}],
+        },
         training={"epochs": 2, "loss": "quantile", "quantiles": [0.2, 0.5, 0.8]},
         final={"members": 2, "updates": "same-epochs"},
         output={

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from objectives.messages import Epoch
+from objectives.messages import Epoch, ForecastTask
 from objectives.objective import history
+from objectives.split import cut
 from search.budget import shared_settings, trials_left
 from search.candidates import choose_candidates, distance
 from search.confirmation import choose_winner, confirm, fresh_seed
 from search.confirmed import confirmation_from, ended_runs
+from search.doctor.trial_speed import TYPICAL
+from search.members import plan_members
 from search.study import Study, make_study
 from storage.database import Database, open_storage
 from storage.errors import StorageError
@@ -207,6 +211,38 @@ def test_the_winner_is_replayed_from_its_median_run_under_its_own_number(searche
     run = chosen.study.get_trials()[chosen.run]
     assert (run.user_attrs["confirms"], run.user_attrs["run"], run.value) == (1, 2, 0.2)
     assert chosen.trial.attributes["seed"] == run.user_attrs["seed"]
+    assert [(each.number, each.value) for each in chosen.candidates] == [(1, 0.2), (2, 0.4)]
+
+
+def test_candidates_take_turns_as_members_and_those_of_another_scaling_are_none() -> None:
+    study = make_study({"data": {"targets": ["x"]}, "final": {"members": 5}}, "study.toml")
+    split = cut(300, study.split, study.data, 96, None)
+    task = ForecastTask(Path("rows.npy"), 1, split, study.training)
+    candidates = [member(3), member(1, timesteps=24), member(2, scaling="min-max")]
+    planned = plan_members(study, task, candidates)
+    assert [(each.trial, each.timesteps) for each in planned] == [
+        (3, 96),
+        (1, 24),
+        (3, 96),
+        (1, 24),
+        (3, 96),
+    ]
+    assert [each.seed for each in planned][:2] == [30, 10]
+    assert len({each.seed for each in planned}) == 5
+    assert [each.path[0] for each in planned.values()][:2] == [(0.3, 7), (0.1, 7)]
+
+
+def member(number: int, timesteps: int = 96, scaling: str = "standard") -> TrialRecord:
+    values = replace(TYPICAL, timesteps=timesteps, scaling=scaling).as_dict()
+    return trial(
+        number,
+        0.1,
+        seed=10 * number,
+        hyperparameters=values,
+        best_epoch=1,
+        updates_per_epoch=7,
+        curves={"learning_rate": [number / 10]},
+    )
 
 
 def test_without_confirmation_the_searchs_best_wins(searched) -> None:

@@ -16,7 +16,7 @@ from objectives.classification.settings import SequenceSettings, SequenceTrainin
 from objectives.classification.space import TextSpace
 from objectives.classification.vocabulary import joined_texts, words_of
 from objectives.errors import InputError
-from objectives.messages import RefitRequest, TrialRequest
+from objectives.messages import Member, RefitRequest, TrialRequest
 from objectives.trial import refit, run_trial
 from tests.reviews import reviews
 
@@ -175,7 +175,8 @@ def trained(task, tmp_path_factory):
     """A trial's outcome, and the models of its refit with two members."""
     outcome = run_trial(TrialRequest(task, SMALL, 3), lambda _: True)
     folder = tmp_path_factory.mktemp("refitted")
-    refit(RefitRequest(task, SMALL, 3, ((0.02, 6),), outcome.weights, folder, members=2))
+    members = (Member(SMALL, 3, ((0.02, 6),)), Member(SMALL, 4, ((0.02, 6),)))
+    refit(RefitRequest(task, outcome.weights, folder, members))
     return outcome, folder
 
 

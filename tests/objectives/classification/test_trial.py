@@ -11,7 +11,7 @@ from objectives.classification.messages import PADDING, ProbabilitiesRequest
 from objectives.classification.predicting import probabilities
 from objectives.classification.split import split_hash
 from objectives.classification.windows import padded_windows
-from objectives.messages import Checkpointing, RefitRequest, TrialRequest
+from objectives.messages import Checkpointing, Member, RefitRequest, TrialRequest
 from objectives.objective import mean_path
 from objectives.seeds import member_seeds
 from objectives.training import replay
@@ -126,9 +126,9 @@ def test_a_trial_goes_on_from_its_checkpoint(request_, outcome, tmp_path):
 def refitted(request_, outcome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("refit")
     path = ((0.02, 3), (0.01, 4))
-    request = RefitRequest(
-        request_.task, request_.hyperparameters, SEED, path, outcome.weights, folder, members=2
-    )
+    wanted = request_.hyperparameters
+    members = tuple(Member(wanted, seed, path) for seed in member_seeds(SEED, 2))
+    request = RefitRequest(request_.task, outcome.weights, folder, members)
     trial.refit(request)
     return request
 
@@ -157,7 +157,7 @@ def test_the_train_only_model_is_the_winner_as_it_was_judged(refitted, outcome):
 
 def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
     task = refitted.task
-    learner = SequenceLearner(task, refitted.hyperparameters)
+    learner = SequenceLearner(task, refitted.members[0].hyperparameters)
     everything = learner.load_everything()
     np.testing.assert_array_equal(everything.examples.training, np.arange(70))
     rows = task.load_rows()[: task.ends[69]]
@@ -165,7 +165,7 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
     found = []
     for seed in member_seeds(SEED, 2):
         trainer = everything.trainer(seed)
-        replay(trainer, everything.examples.training, refitted.path)
+        replay(trainer, everything.examples.training, refitted.members[0].path)
         found.append(softmax(trainer.outputs(task.split.test)))
     expected = np.mean(found, axis=0)
     np.testing.assert_allclose(ask(refitted, "model.keras", task.split.test), expected, atol=1e-5)
@@ -173,7 +173,7 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
 
 def test_a_temperature_is_inside_the_models_and_can_be_left_out(refitted, outcome, tmp_path):
     test = refitted.task.split.test
-    hot = replace(refitted, directory=tmp_path, temperature=4.0, members=1)
+    hot = replace(refitted, directory=tmp_path, temperature=4.0, members=refitted.members[:1])
     trial.refit(hot)
     plain = ask(hot, "model.keras", test, calibrated=False)
     logits = np.log(plain)

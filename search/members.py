@@ -1,0 +1,64 @@
+"""Which networks make up the model of a study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from objectives.classification.messages import SequenceTask
+from objectives.messages import Member
+from objectives.objective import any_hyperparameters, mean_path, recorded_path, replayed_path
+from objectives.seeds import member_seeds
+from objectives.split import Part
+from search.study import AnyStudy
+from search.tasks import Task
+from storage.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A network of a refitted model: the trial that it repeats on more examples, and its seed.
+
+    `timesteps` counts the rows of a window that it sees.
+    """
+
+    trial: int
+    seed: int
+    timesteps: int
+
+
+def plan_members(
+    study: AnyStudy, task: Task, candidates: Sequence[TrialRecord]
+) -> dict[Retrained, Member]:
+    """Choose what is trained on train+validation: candidates take turns, each time with another seed.
+
+    Networks that differ in more than their seeds err less alike, so that their mean is worth more. A
+    model has one scaling, so that only candidates with the winner's take part. A temperature is fitted
+    to the winner's predictions alone, so that a classifier's members all repeat the winner.
+
+    Args:
+        study: says how many there shall be, and for how long they are trained.
+        task: as for the trials.
+        candidates: confirmed trials, the winner first.
+    """
+    winner, count = candidates[0], study.final.members
+    scaling = any_hyperparameters(winner.attributes).scaling
+    alike = [t for t in candidates if any_hyperparameters(t.attributes).scaling == scaling]
+    if isinstance(task, SequenceTask):
+        alike = [winner]
+    planned = {}
+    for number in range(count):
+        round_, place = divmod(number, len(alike))
+        trial = alike[place]
+        seed = member_seeds(trial.attributes["seed"], 1 + round_)[round_]
+        member = _member(study, task, trial, seed)
+        planned[Retrained(trial.number, seed, member.hyperparameters.timesteps)] = member
+    return planned
+
+
+def _member(study: AnyStudy, task: Task, trial: TrialRecord, seed: int) -> Member:
+    hyperparameters = any_hyperparameters(trial.attributes)
+    known = task.split.train_and_validation()
+    examples = len(known.origins if isinstance(known, Part) else known)
+    epoch = study.training.updates_an_epoch(examples, hyperparameters.batch_size)
+    of_trial = mean_path if isinstance(task, SequenceTask) else recorded_path
+    path = replayed_path(of_trial(trial.attributes), study.final, epoch)
+    return Member(hyperparameters, seed, path)
