@@ -179,7 +179,7 @@ def test_a_temperature_is_inside_the_models_and_can_be_left_out(refitted, outcom
     logits = np.log(plain)
     np.testing.assert_allclose(ask(hot, "model.keras", test), softmax(logits / 4), atol=1e-5)
     assert np.abs(ask(hot, "model.keras", test) - plain).max() > 0.01
-    one_member = replace(refitted, directory=tmp_path, members=1)
+    one_member = replace(refitted, directory=tmp_path, members=refitted.members[:1])
     trial.refit(one_member)
     np.testing.assert_allclose(plain, ask(one_member, "model.keras", test), atol=1e-6)
 
