@@ -1,6 +1,7 @@
 """The command line: exit codes, one line for each mistake, and what the small commands print."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -236,14 +237,8 @@ def test_wrong_names_suggest_the_right_one(finished: Finished, tmp_path: Path) -
     assert "no database" in complaint("list", "--out", str(tmp_path))
 
 
-def test_delete_asks_and_removes_study_and_files(
-    finished: Finished, tmp_path: Path, write_study: Callable[..., Path], command: list[str]
-) -> None:
-    path = write_study(tmp_path, trials=1, epochs=1)
-    out = tmp_path / "runs"
-    subprocess.run(
-        [*command, "run", str(path), "--out", str(out), "--workers", "1", "-q"], check=True
-    )
+def test_delete_asks_and_removes_study_and_files(finished: Finished, tmp_path: Path) -> None:
+    out = shutil.copytree(finished[0] / "runs", tmp_path / "runs")
     assert "--yes" in complaint("delete", "wave", "--out", str(out))
     assert (out / "wave").is_dir()
     assert call("delete", "wave", "--out", str(out), "--yes")[0] == 0

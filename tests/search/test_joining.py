@@ -68,13 +68,14 @@ def test_another_machine_ends_the_search_and_the_first_one_the_job(
 
 
 def test_a_machine_whose_data_differ_is_refused(
-    begun: tuple[Path, dict[str, str]], tmp_path: Path, start: Start
+    finished: Finished, tmp_path: Path, start: Start
 ) -> None:
-    data = pd.read_csv(tmp_path / "copy.csv")
+    data = pd.read_csv(finished[0] / "wave.csv")
     data.loc[17, "level"] += 1e-9
     data.to_csv(tmp_path / "other.csv", index=False)
     other = ("--data", tmp_path / "other.csv", "--out", tmp_path / "second")
-    worker = start("worker", "wave", *other, env=begun[1])
+    url = f"sqlite:///{finished[0] / 'runs' / 'studies.db'}"
+    worker = start("worker", "wave", *other, env={STORAGE_VARIABLE: url})
     _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 1
     assert "the data have changed" in errors
