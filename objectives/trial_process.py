@@ -27,6 +27,7 @@ from objectives.export.messages import (
     ConversionOutcome,
     ConversionRequest,
 )
+from objectives.lstm_kernel.object_code import compiled, remember
 from objectives.messages import (
     Compute,
     DivergedError,
@@ -67,6 +68,13 @@ class _Asking:
     """After each epoch: shall the trial go on?"""
 
     epoch: Epoch
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Before the outcome: the layers' code that was not known yet."""
+
+    code: dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,8 @@ def run_in_process(
     """
     context = _context()
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, request, compute), daemon=True)
+    arguments = (theirs, request, compute, dict(compiled))
+    process = context.Process(target=_serve, args=arguments, daemon=True)
     started = time.perf_counter()
     process.start()
     theirs.close()
@@ -136,6 +145,8 @@ def run_in_process(
                 wanted = go_on(message.epoch)
                 with suppress(BrokenPipeError):  # the process is gone; receiving will tell
                     ours.send(wanted)
+            elif isinstance(message, _Compiled):
+                remember(message.code)
             elif isinstance(message, _Failed):
                 error = (LostTrialError if message.lost else TrialFailedError)(message.reason)
                 error.add_note(message.details)
@@ -213,11 +224,14 @@ def _serve_count(connection: Connection) -> None:
     connection.send(trial.gpus())
 
 
-def _serve(connection: Connection, request: Request, compute: Compute) -> None:
+def _serve(
+    connection: Connection, request: Request, compute: Compute, known: dict[str, bytes]
+) -> None:
     """Runs in the trial process: carry out the request and send what comes of it."""
     # A collection that looks through all of TensorFlow's objects takes a quarter of a second, and makes
     # this process copy the memory that they lie in.
     gc.freeze()
+    remember(known)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from objectives import trial  # noqa: PLC0415  (imported by the server, never by the caller)
 
@@ -228,7 +242,9 @@ def _serve(connection: Connection, request: Request, compute: Compute) -> None:
     try:
         connection.send(_Started())
         trial.prepare_device(compute)
-        connection.send(_carry_out(request, go_on))
+        outcome = _carry_out(request, go_on)
+        connection.send(_Compiled({s: c for s, c in compiled.items() if c is not known.get(s)}))
+        connection.send(outcome)
     except DivergedError as error:
         connection.send(_Failed(f"diverged: {error}", ""))
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from objectives.lstm_kernel.layer_code import ARGUMENTS, Sizes, layer_code
+from objectives.lstm_kernel.object_code import compiled
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,17 @@ def sizes_for(features: int, units: int) -> Sizes:
 
 @lru_cache(maxsize=16)
 def machine_code(sizes: Sizes) -> MachineCode:
-    """Compile a layer, which takes a tenth of a second."""
+    """Load a layer's code, which is compiled first where no process before has done that."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    module = llvm.parse_assembly(str(layer_code(sizes)))
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
     )
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    passes.getModulePassManager().run(module, passes)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    code = compiled.get(str(sizes))
+    if code is None:
+        code = compiled[str(sizes)] = _compile(sizes, machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     functions: dict[str, Callable[..., None]] = {}
     for name, (pointers, integers) in ARGUMENTS.items():
@@ -51,3 +53,11 @@ def machine_code(sizes: Sizes) -> MachineCode:
         kind = ctypes.CFUNCTYPE(None, *kinds)
         functions[name] = kind(engine.get_function_address(name))
     return MachineCode(engine, functions)
+
+
+def _compile(sizes: Sizes, machine: llvm.TargetMachine) -> bytes:
+    module = llvm.parse_assembly(str(layer_code(sizes)))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes.getModulePassManager().run(module, passes)
+    code: bytes = machine.emit_object(module)
+    return code

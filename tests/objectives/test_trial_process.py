@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from objectives.lstm_kernel.object_code import compiled
 from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.trial_process import (
     TrialFailedError,
@@ -71,6 +72,15 @@ def test_each_trial_has_a_process_of_its_own_and_is_the_same_in_any(request_, ou
     assert again.epochs == outcome.epochs == tuple(seen)
     for ours, theirs in zip(again.weights, outcome.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_layer_is_compiled_in_one_trial_for_all(make_task, hyperparameters):
+    request = TrialRequest(make_task(), hyperparameters(units=(16,)), SEED)
+    first = run_in_process(request, always)
+    before = dict(compiled)
+    assert before
+    assert run_in_process(request, always).epochs == first.epochs
+    assert all(compiled[sizes] is code for sizes, code in before.items())
 
 
 def test_what_is_raised_between_epochs_ends_the_process_and_is_raised_again(request_):
