@@ -23,7 +23,6 @@ _INITIALIZERS = {
     "steps_axis": np.array([1]),
     "backwards": np.array([-1]),
     "beginning": np.array([np.iinfo(np.int64).min]),
-    "rows_of_words": np.array([0, -1]),
 }
 
 
@@ -70,13 +69,45 @@ def _words() -> list[Any]:
         helper.make_node("StringConcat", ["first", "lower"], ["parts_0"]),
     ]
     for number, blank in enumerate(_BLANKS):
-        outputs = [f"parts_{number + 1}", f"counts_{number}"]
-        nodes.append(helper.make_node("StringSplit", [f"parts_{number}"], outputs, delimiter=blank))
-    nodes += [
-        helper.make_node("StringSplit", [f"parts_{len(_BLANKS)}"], ["split", "counts"]),
-        helper.make_node("Reshape", ["split", "rows_of_words"], ["words"]),
+        parted = helper.make_node(
+            "StringSplit",
+            [f"parts_{number}"],
+            [f"split_{number}", f"counts_{number}"],
+            delimiter=blank,
+        )
+        nodes += [parted, *_joined(number)]
+    return [*nodes, helper.make_node("StringSplit", [f"parts_{len(_BLANKS)}"], ["words", "counts"])]
+
+
+def _joined(number: int) -> list[Any]:
+    """The parts of each text (batch, parts) put together again with spaces between them, (batch,).
+
+    Parts that are split again are padded to as many words as the product of all counts.
+    """
+    body = [
+        helper.make_node("Constant", [], ["space"], value_strings=[" "]),
+        helper.make_node("Gather", [f"split_{number}", "place"], ["part"], axis=1),
+        helper.make_node("StringConcat", ["joined", "space"], ["spaced"]),
+        helper.make_node("StringConcat", ["spaced", "part"], ["longer"]),
+        helper.make_node("Identity", ["going_on"], ["going_on_still"]),
     ]
-    return nodes
+    place = helper.make_tensor_value_info("place", TensorProto.INT64, [])
+    conditions, texts = (
+        [helper.make_tensor_value_info(name, kind, shape) for name in names]
+        for names, kind, shape in (
+            (("going_on", "going_on_still"), TensorProto.BOOL, []),
+            (("joined", "longer"), TensorProto.STRING, ["batch"]),
+        )
+    )
+    inputs, outputs = zip(conditions, texts, strict=True)
+    graph = helper.make_graph(body, f"join_{number}", [place, *inputs], outputs)
+    return [
+        helper.make_node("Shape", [f"split_{number}"], [f"size_{number}"], start=1, end=2),
+        helper.make_node("Squeeze", [f"size_{number}"], [f"count_{number}"]),
+        helper.make_node(
+            "Loop", [f"count_{number}", "", "first"], [f"parts_{number + 1}"], body=graph
+        ),
+    ]
 
 
 def _ids(words: Sequence[str]) -> Any:

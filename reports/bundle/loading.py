@@ -176,7 +176,7 @@ def _fed(windows: NDArray[Any], about: Metadata) -> NDArray[Any]:
 
 
 def _last_words(text: str, most: int) -> str:
-    """All that the model sees of a text; its graph pads every text to the most blanks of each kind."""
+    """All that the model sees of a text; its graph pads every text to the longest."""
     return b" ".join(text.encode().rsplit(None, most)[-most:]).decode()
 
 

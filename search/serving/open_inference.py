@@ -84,8 +84,14 @@ def _inputs(inputs: Any, about: Metadata) -> NDArray[Any]:
             f"inputs[0].data: has {values.size} values, and the shape {shape} needs "
             f"{math.prod(shape)}"
         )
-    shaped = values.reshape(shape)
-    return shaped if texts else as_windows(shaped, where, about)
+    if texts:
+        return _one_to_a_row(values, shape)
+    return as_windows(values.reshape(shape), where, about)
+
+
+def _one_to_a_row(texts: NDArray[Any], shape: list[int]) -> NDArray[Any]:
+    """Texts (batch,), which clients that know only tables send as (batch, 1)."""
+    return texts.reshape(shape[:1] if shape[1:] == [1] else shape)
 
 
 def _shape(shape: Any) -> list[int]:

@@ -14,6 +14,7 @@ from objectives.classification.reading import read_sequences
 from objectives.classification.settings import SequenceSettings
 from objectives.errors import InputError
 from reports.bundle import Bundle, load_bundle
+from reports.bundle.metadata import SequenceRows, TimeAxis
 from search.classification.challenge import challenge_classifier
 from search.registry import enter_bundle
 from storage.database import open_storage
@@ -114,6 +115,65 @@ def test_texts_are_scored_too(tmp_path: Path) -> None:
     assert (
         challenge_classifier(wrong, right, str(tmp_path / "fresh.csv")).doubt == "it is no better"
     )
+
+
+def of_sequences(folder: Path, suffix: str) -> Path:
+    """The sequences of `moves` as a .ts or .npz file."""
+    groups = [group for _, group in moves().groupby("id")]
+    labels = [group["label"].iloc[0] for group in groups]
+    values = [group[list(COLUMNS)].to_numpy() for group in groups]
+    path = folder / f"fresh{suffix}"
+    if suffix == ".npz":
+        longest = max(len(each) for each in values)
+        x = np.full((len(values), longest, len(COLUMNS)), np.nan)
+        for place, each in zip(x, values, strict=True):
+            place[: len(each)] = each
+        np.savez(path, x=x, y=np.array(labels))
+        return path
+    lines = [
+        ":".join([*(",".join(map(repr, column)) for column in each.T.tolist()), label])
+        for each, label in zip(values, labels, strict=True)
+    ]
+    path.write_text("\n".join([f"@classLabel true {' '.join(LABELS)}", "@data", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".npz"])
+def test_files_of_arrays_are_scored_as_tables_are(
+    bundles: tuple[Bundle, Bundle], fresh: Path, tmp_path: Path, suffix: str
+) -> None:
+    expected = challenge_classifier(*bundles, str(fresh))
+    assert challenge_classifier(*bundles, str(of_sequences(tmp_path, suffix))) == expected
+
+
+def stream(rows: int) -> pd.DataFrame:
+    """Rows of which each is labelled by what version 1 of the model believes of the last six."""
+    generator = np.random.default_rng(6)
+    values = generator.uniform(0, 10, (rows, len(COLUMNS)))
+    beliefs = [expected_probabilities(values[max(0, row - 5) : row + 1]) for row in range(rows)]
+    labels = [generator.choice(LABELS, p=each) for each in beliefs]
+    return pd.DataFrame(values, columns=list(COLUMNS)).assign(label=labels)
+
+
+def test_windows_of_a_stream_are_scored_in_blocks(tmp_path: Path) -> None:
+    rows, length, stride = stream(2004), 6, 2
+    layout = SequenceRows("id", "label", "group", length, stride)
+    changes = {"sequences": layout, "time": TimeAxis(None, None, None, None)}
+    right, wrong = (
+        load_bundle(write_classifier(tmp_path / f"v{version}", version, **changes))
+        for version in (1, OTHER)
+    )
+    rows.to_csv(tmp_path / "fresh.csv", index=False)
+    found = challenge_classifier(right, wrong, str(tmp_path / "fresh.csv"))
+    assert found.sequences == 1000
+    assert found.clusters < 1000 / 2  # neighbours share rows: they are drawn together
+    values, ends = rows[list(COLUMNS)].to_numpy(), range(length, 2005, stride)
+    truth = np.array([LABELS.index(label) for label in rows["label"][length - 1 :: stride]])
+    for version, loss in ((1, found.challenger), (OTHER, found.champion)):
+        beliefs = [expected_probabilities(values[end - length : end], version) for end in ends]
+        assert loss == pytest.approx(log_losses(truth, np.array(beliefs)).mean(), rel=1e-4)
+    assert found.better
+    assert not challenge_classifier(wrong, right, str(tmp_path / "fresh.csv")).better
 
 
 def test_only_a_better_classifier_is_promoted(
