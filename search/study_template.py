@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from objectives.dataset import Dataset
 from objectives.pruning import PrunerName
 from objectives.ranges import RealRange, WholeRange
 from objectives.settings import FinalSettings, TrainingSettings
@@ -143,8 +144,7 @@ def _data(seen: Survey, plan: Plan) -> list[str]:
     lines += [setting("targets", targets)]
     lines += prose("The columns that a forecast sees; targets always are among them.")
     if seen.left_out:
-        reasons = (f"{toml_value(name)} ({why})" for name, why in seen.left_out.items())
-        lines += prose(f"Left out: {', '.join(reasons)}.")
+        lines += prose(f"{left_out_in_words(seen)}.")
     lines += [setting("features", seen.features)]
     lines += [unused("categorical", (), "columns of text or codes: an input for each category")]
     lines += [unused("calendar", (), '"day", "week", "year": inputs that tell the time in them')]
@@ -165,7 +165,9 @@ def _time(seen: Survey) -> list[str]:
         text = "No column holds timestamps in order: rows are taken to be equally far apart."
         return prose(text + near)
     zone = "" if times.tz is None else ", in UTC"
-    lines = prose(f"{step_in_words(seen)} from row to row, {times[0]} to {times[-1]}{zone}.")
+    lines = prose(
+        f"{step_in_words(seen.dataset)} from row to row, {times[0]} to {times[-1]}{zone}."
+    )
     if seen.time is None:
         return [*lines, *prose("The timestamps are the table's index, which has no name.")]
     return [*lines, setting("time", seen.time)]
@@ -252,9 +254,15 @@ def targets_in_words(targets: tuple[str, ...], chosen: bool) -> str:
     return names if chosen else f"{names}, since it is the last column of numbers that vary"
 
 
-def step_in_words(seen: Survey) -> str:
+def left_out_in_words(seen: Survey) -> str:
+    """Name the columns that are no inputs, and why."""
+    reasons = (f"{toml_value(name)} ({why})" for name, why in seen.left_out.items())
+    return f"Left out: {', '.join(reasons)}"
+
+
+def step_in_words(dataset: Dataset) -> str:
     """Say how far apart the rows are: "1 hour"."""
-    step, frequency = seen.dataset.step, seen.dataset.frequency
+    step, frequency = dataset.step, dataset.frequency
     if step is not None:
         return duration_in_words(step)
     calendar = _CALENDARS.get((frequency or "").split("-")[0])

@@ -1,6 +1,7 @@
 """What a table holds, found by looking: its times, its numbers, and what is missing from them."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from objectives.dataset import Dataset, dataset_from_frame
 from objectives.errors import InputError
-from objectives.reading import check_once, read_table, read_times, read_values
+from objectives.reading import check_once, listed, read_table, read_times, read_values
 from objectives.settings import DataSettings, Fill
 
 _FEWEST_ROWS = 20
 _FIRST_LOOK = 50
+_VALUE = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,15 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
     source = str(data)
     if not os.path.exists(data):  # Path.exists raises where the name is too long
         raise InputError(f"{source}: no such file: give the path of a CSV or Parquet file")
+    if data.suffix.lower() in (".ts", ".npz"):
+        raise InputError(
+            f"{source}: holds labelled sequences, which need no study file: lstm-search run --task "
+            f"classification --data {source}"
+        )
     frame = read_table(data, source)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     check_once(list(frame.columns), "the table", source)
+    _check_header(frame, source)
     if len(frame) < _FEWEST_ROWS:
         raise InputError(
             f"{source}: {len(frame)} rows are too few to train, validate and test on: "
@@ -82,6 +90,17 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
     features = tuple(name for name in numbers if name not in left_out)
     settings = DataSettings(time=time, targets=targets, features=features, fill=0.0)
     return _complete(frame, settings, source, left_out, almost)
+
+
+def _check_header(frame: pd.DataFrame, source: str) -> None:
+    """Raise InputError where the names of columns are values, but for columns that are counted."""
+    names = [str(name) for name in frame.columns]
+    counted = all(name.isdecimal() for name in names)
+    if not counted and all(_VALUE.fullmatch(name) for name in names):
+        raise InputError(
+            f"{source}: the first line holds values where names of columns are expected, "
+            f"{listed(names)}: write a header above it"
+        )
 
 
 def _find_time(frame: pd.DataFrame, source: str) -> tuple[str | None, str | None]:

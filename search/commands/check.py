@@ -10,6 +10,7 @@ from search.classification.preparation import SequencePreparation
 from search.preparation import Preparation
 from search.samplers import check_sampler
 from search.study import AnyStudy, Study, load_study
+from search.study_template import step_in_words
 from search.tasks import prepare_study
 
 
@@ -37,7 +38,7 @@ def _data_table(study: Study, preparation: Preparation) -> Table:
     dataset = preparation.dataset
     table = Table("data", "", header_style="bold", title_justify="left")
     rows, columns = dataset.values.shape
-    step = dataset.frequency or (str(dataset.step) if dataset.step is not None else "no timestamps")
+    step = "no timestamps" if dataset.times is None else step_in_words(dataset)
     longest = study.space.largest_timesteps
     table.add_row("source", dataset.source)
     table.add_row("rows × columns", f"{rows} × {columns}")

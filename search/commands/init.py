@@ -15,6 +15,7 @@ from objectives.season import find_season
 from search.study import load_study
 from search.study_template import (
     Plan,
+    left_out_in_words,
     missing_in_words,
     step_in_words,
     study_text,
@@ -175,11 +176,12 @@ def _report(seen: Survey, plan: Plan, data: Path, out: Path) -> None:
     else:
         times = seen.dataset.times
         column = f"column {seen.time!r}" if seen.time else "the index"
-        time = f"time: {column}, {times[0]} to {times[-1]}, step {step_in_words(seen)}"
+        time = f"time: {column}, {times[0]} to {times[-1]}, step {step_in_words(seen.dataset)}"
     lines = [
         f"{data}: {seen.rows} rows, {len(seen.features)} columns of numbers",
         time,
         missing_in_words(seen) + ("" if seen.fill == "none" else f"; fill = {seen.fill}"),
+        *([left_out_in_words(seen)] if seen.left_out else []),
         f"{targets_in_words(seen.dataset.targets, plan.chosen)}; horizon {plan.horizon}, "
         f"season {plan.season}, in rows",
         f"Wrote {out}. Next: lstm-search run {shlex.quote(str(out))}",

@@ -122,6 +122,7 @@ def test_report_says_what_was_seen_and_what_comes_next(
     assert "Missing timestamps: 2, the first 2024-01-01 05:00:00" in printed
     assert '"wind" 1 (first: row 98, 2024-01-05 04:00:00)' in printed
     assert f"Next: lstm-search run {path}" in printed
+    assert 'Left out: "site" (not numbers)' in printed
     assert "since it is the last" not in printed
 
 
@@ -549,6 +550,7 @@ def test_mistakes_get_one_line_and_leave_nothing(
         (b"", "empty"),
         (b"PAR1nonsense", "Parquet"),
         (b"a\xff,b\n1,2", "UTF-8"),
+        (b"2024-01-01,1.5\n" + b"2024-01-02,-2\n" * 30, "'1.5': write a header above it"),
     ],
 )
 def test_unreadable_files_get_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
