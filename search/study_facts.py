@@ -69,17 +69,16 @@ def _of_classes(study: ClassificationStudy, preparation: SequencePreparation) ->
     counts = np.bincount(known, minlength=len(sequences.classes))
     shown = list(zip(sequences.classes, counts, strict=True))[:_MOST_CLASSES]
     more = ", …" if len(sequences.classes) > _MOST_CLASSES else ""
-    lengths = sequences.lengths
+    kind = "text" if sequences.words else "sequence"
     lines = {
-        "data": f"{sequences.source}: {counted(len(lengths), 'sequence')} of {lengths.min()} to "
-        f"{lengths.max()} steps",
+        "data": f"{sequences.source}: {counted(len(sequences.labels), kind)} of {sequences.reach}",
         "objective": f"validation {metric}, the lower the better{mean}",
         "classes": ", ".join(f"{name} ({count})" for name, count in shown) + more,
-        "train and validation": counted(len(known), "sequence"),
-        "test": counted(len(split.test), "sequence"),
+        "train and validation": counted(len(known), kind),
+        "test": counted(len(split.test), kind),
         "sampler and pruner": f"{study.study.sampler}, {study.study.pruner}",
     }
-    task = f"classify sequences into {len(sequences.classes)} classes"
+    task = f"classify {kind}s into {len(sequences.classes)} classes"
     return Facts(task, metric, lines, majority_score(preparation, metric))
 
 

@@ -43,6 +43,13 @@ class Sequences:
     time_column: str | None = None
     words: tuple[str, ...] = ()
 
+    @property
+    def reach(self) -> str:
+        """How long they are, in words: "24 steps", "9 to 30 words"."""
+        shortest, longest = self.lengths.min(), self.lengths.max()
+        unit = "words" if self.words else "steps"
+        return f"{longest} {unit}" if shortest == longest else f"{shortest} to {longest} {unit}"
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex over values, layout, labels and names, not the source."""

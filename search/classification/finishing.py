@@ -120,15 +120,15 @@ def _facts(
     refitted: Refitted,
 ) -> dict[str, str]:
     sequences, split = preparation.sequences, preparation.split
-    lengths, test = sequences.lengths, study.data.test_path
+    test = study.data.test_path
     official = "" if sequences.official_test is None else ", the official ones"
     fold = split.folds[-1]
-    kind, steps, inputs = _kind(preparation), "steps", f"{len(sequences.features)} inputs"
+    kind, inputs = _kind(preparation), f"{len(sequences.features)} inputs"
     if sequences.words:
-        steps, inputs = "words", f"{len(sequences.words)} different ones"
+        inputs = f"{len(sequences.words)} different ones"
     facts = {
-        "data": f"{sequences.source}{f' and {test}' if test else ''}, {len(lengths)} {kind}s of "
-        f"{lengths.min()} to {lengths.max()} {steps}, {inputs}",
+        "data": f"{sequences.source}{f' and {test}' if test else ''}, "
+        f"{len(sequences.labels)} {kind}s of {sequences.reach}, {inputs}",
         "inputs": ", ".join(sequences.features),
         "filled cells": str(sequences.filled),
         "divided": _divided(preparation),

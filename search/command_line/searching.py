@@ -168,7 +168,7 @@ def init(
 @app.command(epilog="Example: `lstm-search check study.toml`")
 def check(
     study: Annotated[Path, typer.Argument(help="Study file (TOML).")],
-    data: Annotated[Path | None, typer.Option(help="Another CSV or Parquet file.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Another data file.")] = None,
 ) -> None:
     """Validate a study file and its data, and show what would be searched; nothing is trained."""
 

@@ -63,10 +63,10 @@ def _split_table(preparation: Preparation) -> Table:
 def _sequences_table(preparation: SequencePreparation) -> Table:
     sequences = preparation.sequences
     table = Table("data", "", header_style="bold", title_justify="left")
-    lengths, groups = sequences.lengths, sequences.groups
+    groups = sequences.groups
     table.add_row("source", sequences.source)
-    kind, steps = ("texts", "words") if sequences.words else ("sequences", "steps")
-    table.add_row(kind, f"{len(lengths)} of {lengths.min()} to {lengths.max()} {steps}")
+    kind = "texts" if sequences.words else "sequences"
+    table.add_row(kind, f"{len(sequences.labels)} of {sequences.reach}")
     table.add_row("inputs", ", ".join(sequences.features))
     table.add_row("groups", "none" if groups is None else str(groups.max() + 1))
     table.add_row("filled cells", str(sequences.filled))

@@ -54,6 +54,9 @@ def test_rows_of_a_long_table_are_put_in_order_by_sequence_and_time() -> None:
     assert found.features == ("x",)
     assert found.groups is None
     assert found.official_test is None
+    assert found.reach == "2 to 3 steps"
+    first = long_table().query("id == 'b'")
+    assert sequences_from_frame(first, settings()).reach == "2 steps"
 
 
 def test_group_and_split_columns_are_taken_by_their_names() -> None:
