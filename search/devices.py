@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import joblib
-from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from objectives.messages import Compute
 from objectives.trial_process import count_gpus
+from search.processes import outcome_of
 from search.study import StudySettings
 
 GPU_DRIVERS = (
@@ -43,4 +43,4 @@ def _gpus_here() -> int:
     """How many GPUs TensorFlow can use; asking takes seconds, so only where there is a driver."""
     if not any(Path(driver).exists() for driver in GPU_DRIVERS):
         return 0
-    return int(get_reusable_executor(max_workers=1, timeout=None).submit(count_gpus).result())
+    return outcome_of(count_gpus, workers=1)

@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 
 from objectives.errors import InputError
 from objectives.messages import Compute
-from search.local_workers import LOOK_SECONDS, MOST_DEATHS
+from search.interruption import Heed, interruptions_noted
+from search.local_workers import MOST_DEATHS
 from search.orphans import any_running, trials_to_begin
+from search.processes import LOOK_SECONDS
 from search.study import StudySettings
 from search.worker import WorkOrder, reachable
 from storage.database import open_storage
@@ -56,13 +58,13 @@ def run_on_engine(order: WorkOrder, found: optuna.Study, look: Callable[[], None
     """
     settings = order.study.study
     rows = np.array(order.task.load_rows())
-    with _connected(settings) as slots:
+    with _connected(settings) as slots, interruptions_noted() as heed:
         workers = settings.workers or slots
         order = replace(order, compute=(Compute(settings.threads),) * workers)
         deaths = 0
         while trials_to_begin(found, order.study) or any_running(found):
             try:
-                _round(order, rows, found, look)
+                _round(order, rows, found, look, heed)
             except NodeError:
                 deaths += 1
                 if deaths > MOST_DEATHS:
@@ -70,7 +72,11 @@ def run_on_engine(order: WorkOrder, found: optuna.Study, look: Callable[[], None
 
 
 def _round(
-    order: WorkOrder, rows: NDArray[np.float64], found: optuna.Study, look: Callable[[], None]
+    order: WorkOrder,
+    rows: NDArray[np.float64],
+    found: optuna.Study,
+    look: Callable[[], None],
+    heed: Heed,
 ) -> None:
     """Let every worker work until there is nothing left to begin for it."""
     run = secrets.token_hex(8)
@@ -92,18 +98,19 @@ def _round(
 
     threading.Thread(target=carry_out, daemon=True).start()
     try:
-        _watch(ended, look)
+        _watch(ended, look, heed)
     except KeyboardInterrupt:
         found.set_user_attr(_STOPPED, [*found.user_attrs.get(_STOPPED, []), run])
-        _watch(ended, look)
+        _watch(ended, look, heed)
         raise
     if failures:
         raise failures[0]
 
 
-def _watch(ended: threading.Event, look: Callable[[], None]) -> None:
+def _watch(ended: threading.Event, look: Callable[[], None], heed: Heed) -> None:
     while not ended.wait(LOOK_SECONDS):
         look()
+        heed()
 
 
 def work_on_node(order: WorkOrder, rows: NDArray[np.float64], run: str, number: int) -> None:

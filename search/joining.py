@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from search.budget import SETTINGS
 from search.confirmation import confirm
 from search.devices import plan_compute
 from search.preparation import make_directory
+from search.processes import workers_ended
 from search.searching import Progress, check_same, identity_of, search
 from search.study import AnyStudy, make_study
 from search.tasks import prepare_study, share_data
@@ -130,9 +128,6 @@ def join_study(study: AnyStudy, watch: Callable[[Progress], None]) -> None:
     def carry_out(study: AnyStudy, found: optuna.Study) -> None:
         search(study, found, task, preparation.target_hash, compute, watch)
 
-    try:
+    with workers_ended():
         carry_out(study, found)
         confirm(storage, study, found, carry_out)
-    finally:
-        with suppress(BrokenProcessPool):
-            get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)

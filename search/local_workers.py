@@ -8,10 +8,11 @@ from concurrent.futures.process import BrokenProcessPool
 import optuna
 from joblib.externals.loky import get_reusable_executor
 
-from search.orphans import any_alive, any_running, requeue_orphans, trials_to_begin
+from search.interruption import Heed, interruptions_noted
+from search.orphans import any_running, requeue_orphans, trials_to_begin
+from search.processes import LOOK_SECONDS
 from search.worker import WorkOrder, work
 
-LOOK_SECONDS = 0.5
 MOST_DEATHS = 5  # failures of workers, not of trials, that a search puts up with
 
 
@@ -28,22 +29,32 @@ def run_here(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) ->
             one ends them at once.
     """
     order.stop.unlink(missing_ok=True)
-    try:
-        for death in range(1 + MOST_DEATHS):
-            try:
-                return _keep_busy(order, found, look)
-            except BrokenProcessPool:
-                if death == MOST_DEATHS:
-                    raise
-    except KeyboardInterrupt:
-        _stop(order, found, look)
-        raise
-    finally:
-        order.stop.unlink(missing_ok=True)
-
-
-def _keep_busy(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) -> None:
     running: dict[Future[None], int] = {}
+    with interruptions_noted() as heed:
+        try:
+            for death in range(1 + MOST_DEATHS):
+                try:
+                    return _keep_busy(order, found, running, look, heed)
+                except BrokenProcessPool:
+                    running.clear()
+                    if death == MOST_DEATHS:
+                        raise
+        except KeyboardInterrupt:
+            _stop(order, found, running, look, heed)
+            raise
+        finally:
+            order.stop.unlink(missing_ok=True)
+
+
+def _keep_busy(
+    order: WorkOrder,
+    found: optuna.Study,
+    running: dict[Future[None], int],
+    look: Callable[[], None],
+    heed: Heed,
+) -> None:
+    """Give work to idle workers; `running` holds the number of each that has some."""
+    heed()
     while (left := trials_to_begin(found, order.study)) or running or any_running(found):
         idle = sorted(set(range(len(order.compute))) - set(running.values()))
         executor = get_reusable_executor(max_workers=len(order.compute), timeout=None)
@@ -54,17 +65,24 @@ def _keep_busy(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) 
         if not running:
             time.sleep(LOOK_SECONDS)  # another run of this study has the last trials
         look()
+        heed()
 
 
-def _stop(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) -> None:
+def _stop(
+    order: WorkOrder,
+    found: optuna.Study,
+    running: dict[Future[None], int],
+    look: Callable[[], None],
+    heed: Heed,
+) -> None:
     """End the search after the epochs that are running, or at once on a second Ctrl-C."""
     order.stop.touch()
+    at_once = False
     try:
-        executor = get_reusable_executor(timeout=None, reuse=True)
-        while any_alive(found):
+        while wait(running, LOOK_SECONDS).not_done:
             look()
-            time.sleep(LOOK_SECONDS)
-        executor.shutdown(wait=True)
+            heed()
     except KeyboardInterrupt:
-        get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True, kill_workers=True)
+        at_once = True
+    get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True, kill_workers=at_once)
     requeue_orphans(found, lost=False)

@@ -28,15 +28,6 @@ def any_running(found: optuna.Study) -> bool:
     return bool(found.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
-def any_alive(found: optuna.Study) -> bool:
-    """Whether trials are running whose worker is not known to be dead."""
-    running = found.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return any(
-        "worker" in trial.user_attrs and not WorkerName(*trial.user_attrs["worker"]).dead
-        for trial in running
-    )
-
-
 def requeue_orphans(found: optuna.Study, *, lost: bool = True) -> None:
     """Fail the running trials of workers that are known to be dead, and queue them again.
 

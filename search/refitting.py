@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
 from objectives.classification.messages import ProbabilitiesRequest, SequenceTask, TextTask
@@ -37,6 +37,7 @@ from search.classification.validation import (
     save_validation,
 )
 from search.members import Retrained, plan_members
+from search.processes import outcome_of
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import Task
 from search.weights import Kept
@@ -197,5 +198,4 @@ def in_worker(
 
     `go_on` is called there, after each epoch of a trial.
     """
-    executor = get_reusable_executor(timeout=None, reuse=True)
-    return executor.submit(run_in_process, request, go_on, compute).result()
+    return outcome_of(partial(run_in_process, request, go_on, compute))

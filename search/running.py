@@ -2,14 +2,11 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 import optuna
 import pandas as pd
-from joblib.externals.loky import get_reusable_executor
 
 from objectives.errors import InputError
 from reports.writing import write_report
@@ -18,6 +15,7 @@ from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
 from search.ending import Ending, end_study
 from search.preparation import make_directory
+from search.processes import workers_ended
 from search.refitting import alone, refit_winner
 from search.result import StudyResult
 from search.samplers import check_sampler
@@ -72,7 +70,7 @@ def run_study(
         note.watch(progress)
         follow(trackers, progress, study.study.name)
 
-    try:
+    with workers_ended():
         compute = plan_compute(study.study)
 
         def carry_out(study: AnyStudy, found: optuna.Study) -> None:
@@ -90,9 +88,6 @@ def run_study(
             refitted = refit_winner(study, task, chosen.candidates, compute[0], kept)
             ending = Ending(study, preparation, task, chosen.trial, refitted, started)
             report, exported = end_study(ending, storage, found, command)
-    finally:
-        with suppress(BrokenProcessPool):
-            get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True)
     if exported.bundle is not None:
         report = replace(report, paths={**report.paths, "bundle": str(exported.bundle)})
     confirmation = read_confirmation(storage, report.study)

@@ -1,0 +1,137 @@
+"""Ctrl-C and SIGTERM, heeded only where nothing is half done."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+from sqlalchemy import Connection, event
+
+from objectives.messages import Compute, ForecastTask
+from objectives.split import cut
+from search.budget import share_settings
+from search.interruption import interruptions_noted
+from search.local_workers import run_here
+from search.processes import outcome_of
+from search.study import Study
+from search.worker import WorkOrder
+from storage.database import open_storage
+
+BOTH = (signal.SIGINT, signal.SIGTERM)
+STAYS = "import os, signal; os.kill({}, signal.SIGINT); signal.pause()"
+
+
+def order_for(folder: Path) -> WorkOrder:
+    """What workers would need to know of a study of one trial."""
+    study = Study(
+        data={"targets": ["level"], "horizon": 3},
+        study={"name": "wave", "trials": 1},
+        output={"directory": str(folder)},
+    )
+    study.directory.mkdir(parents=True)
+    split = cut(400, study.split, study.data, study.space.largest_timesteps, None)
+    task = ForecastTask(folder / "rows.npy", 1, split, study.training)
+    stop = study.directory / "stop"
+    return WorkOrder(study, study.storage_url, task, "", (Compute(),), study.artifacts, stop)
+
+
+def test_an_interruption_lets_a_transaction_end_first(tmp_path: Path) -> None:
+    order = order_for(tmp_path)
+    storage = open_storage(order.storage_url)
+    found = optuna.create_study(study_name="wave", storage=storage)
+    share_settings(found, order.study)
+    found.ask()  # the study's one trial is running elsewhere
+    begun: list[Connection] = []
+
+    @event.listens_for(storage.engine, "begin")
+    def interrupt(connection: Connection) -> None:
+        if not begun:
+            begun.append(connection)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_here(order, found, lambda: None)
+    assert begun
+    other = sqlite3.connect(str(storage.engine.url.database), timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    assert not order.stop.exists()
+
+
+def test_an_interruption_ends_a_worker_and_what_it_has_started() -> None:
+    task = partial(subprocess.run, [sys.executable, "-c", STAYS.format(os.getpid())], check=False)
+    with pytest.raises(KeyboardInterrupt):
+        outcome_of(task, workers=1)
+    left = [child.cmdline() for child in psutil.Process().children(recursive=True)]
+    assert not [words for words in left if words[-1:] == task.args[0][-1:]]
+
+
+def test_each_interruption_is_raised_once_where_it_is_heeded() -> None:
+    with interruptions_noted() as heed:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                heed()
+        heed()
+
+
+def test_one_that_nobody_heeds_is_raised_at_the_end() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        with interruptions_noted():
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+
+
+def test_who_interrupts_three_times_is_not_kept_waiting() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        with interruptions_noted():
+            for number in range(3):
+                signal.raise_signal(signal.SIGINT)
+                done.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == [0, 1]
+
+
+def test_signals_that_mean_something_else_are_left_alone_and_ours_given_back() -> None:
+    def handlers() -> list[object]:
+        return [signal.getsignal(number) for number in BOTH]
+
+    before = handlers()
+    assert before == [signal.default_int_handler, signal.SIG_DFL]
+    with interruptions_noted():
+        within = handlers()
+    assert within[0] != before[0]
+    assert within[1] == signal.SIG_DFL
+    assert handlers() == before
+
+
+def test_another_thread_than_the_main_one_is_never_interrupted() -> None:
+    ended: list[bool] = []
+
+    def work() -> None:
+        with interruptions_noted() as heed:
+            heed()
+            ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended
