@@ -122,7 +122,8 @@ def run_in_process(
         compute: what the process may use.
 
     Raises:
-        LostTrialError: its process was killed, as happens when memory runs out, or ended by itself.
+        LostTrialError: its process was killed, as happens when memory runs out, or ended by itself; or
+            none could be started.
         TrialFailedError: training diverged or raised.
     """
     context = _context()
@@ -130,8 +131,13 @@ def run_in_process(
     arguments = (theirs, request, compute, dict(compiled))
     process = context.Process(target=_serve, args=arguments, daemon=True)
     started = time.perf_counter()
-    process.start()
-    theirs.close()
+    try:
+        process.start()
+    except (EOFError, OSError) as cause:
+        ours.close()
+        raise LostTrialError(f"no process could be started for the trial: {cause!r}") from None
+    finally:
+        theirs.close()
     peak_memory, start_seconds = 0.0, 0.0
     try:
         while True:

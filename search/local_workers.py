@@ -6,11 +6,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 
 import optuna
-from joblib.externals.loky import get_reusable_executor
 
 from search.interruption import Heed, interruptions_noted
 from search.orphans import any_running, requeue_orphans, trials_to_begin
-from search.processes import LOOK_SECONDS
+from search.processes import LOOK_SECONDS, worker_pool
 from search.worker import WorkOrder, work
 
 MOST_DEATHS = 5  # failures of workers, not of trials, that a search puts up with
@@ -57,7 +56,7 @@ def _keep_busy(
     heed()
     while (left := trials_to_begin(found, order.study)) or running or any_running(found):
         idle = sorted(set(range(len(order.compute))) - set(running.values()))
-        executor = get_reusable_executor(max_workers=len(order.compute), timeout=None)
+        executor = worker_pool(len(order.compute))
         running |= {executor.submit(work, order, number): number for number in idle[:left]}
         for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done if running else ():
             del running[future]
@@ -84,5 +83,5 @@ def _stop(
             heed()
     except KeyboardInterrupt:
         at_once = True
-    get_reusable_executor(timeout=None, reuse=True).shutdown(wait=True, kill_workers=at_once)
+    worker_pool().shutdown(wait=True, kill_workers=at_once)
     requeue_orphans(found, lost=False)

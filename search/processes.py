@@ -1,10 +1,14 @@
 """The processes that work for this one: asked for something and waited for, and ended."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
 
@@ -15,6 +19,30 @@ LOOK_SECONDS = 0.5
 Result = TypeVar("Result")
 
 
+def worker_pool(workers: int | None = None) -> Any:
+    """The executor of this process's workers: so many, or those that are there."""
+    return get_reusable_executor(
+        max_workers=workers,
+        timeout=None,
+        reuse=True if workers is None else "auto",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+
+
+def _end_with(parent: int) -> None:
+    """Have this worker terminated once its parent is gone, of which nothing else would tell it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        while True:  # until a trial that is running has heard it, and the worker is idle
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(LOOK_SECONDS)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def outcome_of(task: Callable[[], Result], workers: int | None = None) -> Result:
     """Let a worker, one of so many, carry out a task; wait for what comes of it.
 
@@ -22,7 +50,7 @@ def outcome_of(task: Callable[[], Result], workers: int | None = None) -> Result
         KeyboardInterrupt: on Ctrl-C; the workers have been ended.
     """
     with interruptions_noted() as heed:
-        executor = get_reusable_executor(max_workers=workers, timeout=None, reuse=True)
+        executor = worker_pool(workers)
         future: Future[Result] = executor.submit(task)
         try:
             while wait([future], LOOK_SECONDS).not_done:
@@ -42,5 +70,4 @@ def workers_ended() -> Iterator[None]:
         failed = False
     finally:
         with interruptions_noted(), suppress(BrokenProcessPool):
-            executor = get_reusable_executor(timeout=None, reuse=True)
-            executor.shutdown(wait=True, kill_workers=failed)
+            worker_pool().shutdown(wait=True, kill_workers=failed)

@@ -6,8 +6,8 @@ It asks for a trial, has it trained in a process of its own, and tells the study
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -92,9 +92,13 @@ class WorkerName(NamedTuple):
 
 def work(order: WorkOrder, number: int) -> None:
     """Run trials as worker `number` until the study has all, the time is up, or a stop is asked."""
+    with _listening(order.stop) as stop:
+        _work(order, number, stop)
+
+
+def _work(order: WorkOrder, number: int, stop: Callable[[], str | None]) -> None:
     _write_errors_to(order.study.directory / "logs")
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    stop = _listen(order.stop)
     worker = WorkerName.mine()
     settings = order.study.study
     storage = open_storage(order.storage_url, heartbeat=heartbeat(settings.grace_period))
@@ -244,7 +248,8 @@ def on_stale_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     try_again(study, trial)
 
 
-def _listen(stop: Path) -> Callable[[], str | None]:
+@contextmanager
+def _listening(stop: Path) -> Iterator[Callable[[], str | None]]:
     """Turn signals and the stop file into a question that is asked between epochs and trials."""
     asked: list[str] = []
 
@@ -253,7 +258,7 @@ def _listen(stop: Path) -> Callable[[], str | None]:
         asked.append(f"interrupted by {signal.Signals(number).name}")
 
     signal.signal(signal.SIGINT, note)
-    signal.signal(signal.SIGTERM, note)
+    before = signal.signal(signal.SIGTERM, note)
     parent = os.getppid()
 
     def reason() -> str | None:
@@ -263,7 +268,10 @@ def _listen(stop: Path) -> Callable[[], str | None]:
             return "interrupted: the run that started this worker is gone"
         return asked[0] if asked else None
 
-    return reason
+    try:
+        yield reason
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write_errors_to(directory: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 
 from objectives.hyperparameters import Hyperparameters
 from objectives.messages import Compute, ForecastTask, TrialOutcome, TrialRequest
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
 from objectives.trial_process import TrialFailedError, run_in_process
+from search.processes import worker_pool
 
 TYPICAL = Hyperparameters(
     timesteps=48,
@@ -95,7 +95,7 @@ def measure_trial(hyperparameters: Hyperparameters, gpus: int) -> TrialSpeed:
     Raises:
         TrialFailedError: it came to no result; the message says why in one line.
     """
-    executor = get_reusable_executor(max_workers=1, timeout=None)
+    executor = worker_pool(1)
     try:
         with TemporaryDirectory(prefix="lstm_search_") as folder:
             task = _task(Path(folder))

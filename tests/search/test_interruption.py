@@ -23,6 +23,7 @@ from search.processes import outcome_of
 from search.study import Study
 from search.worker import WorkOrder
 from storage.database import open_storage
+from tests.runs import PATIENCE
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 STAYS = "import os, signal; os.kill({}, signal.SIGINT); signal.pause()"
@@ -71,6 +72,19 @@ def test_an_interruption_ends_a_worker_and_what_it_has_started() -> None:
         outcome_of(task, workers=1)
     left = [child.cmdline() for child in psutil.Process().children(recursive=True)]
     assert not [words for words in left if words[-1:] == task.args[0][-1:]]
+
+
+def test_an_idle_worker_ends_when_its_parent_was_killed() -> None:
+    code = (
+        "import os, signal; from search.processes import worker_pool\n"
+        "print(worker_pool(1).submit(os.getpid).result(), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    # It ends once nobody can write to its output any more.
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=PATIENCE)
+    assert int(done.stdout)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_each_interruption_is_raised_once_where_it_is_heeded() -> None:
