@@ -84,7 +84,7 @@ def study_to_join(name: str, storage_url: str, place: Place) -> AnyStudy:
         "name": name,
         "storage": storage_url,
         "workers": place.workers,
-        "threads": place.threads or 1,
+        "threads": 1 if place.threads is None else place.threads,
         "share_gpu": place.share_gpu,
     }
     sections["output"] = {

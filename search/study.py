@@ -340,6 +340,8 @@ def _first_error(error: ValidationError, kind: type[CommonStudy]) -> str:
     if about["type"] == "missing":
         return f"{where}this key is missing; it must be given"
     message = about["msg"].removeprefix("Value error, ")
+    if about["type"] == "string_pattern_mismatch":
+        message = "expected letters, digits, '.', '_' and '-', the first a letter or a digit"
     received = "" if "eceived" in message or not location else f". Received: {_shown(about)}"
     return f"{where}{message}{received}"
 

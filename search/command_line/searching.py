@@ -125,7 +125,9 @@ def worker(
     share_gpu: ShareGpuOption = False,
     artifacts: ArtifactsOption = None,
     out: OutOption = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the study to be begun.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for the study to be begun.", min=0.0)
+    ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Join a study begun on another machine, and leave when it needs no more trials."""

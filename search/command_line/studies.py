@@ -101,7 +101,9 @@ def dashboard(
     name: Annotated[str | None, typer.Argument(help="The study to open first.")] = None,
     storage: StorageOption = None,
     out: OutOption = None,
-    port: Annotated[int, typer.Option(help="Where to listen; 0 for any free port.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Where to listen; 0 for any free port.", min=0, max=65535)
+    ] = 8080,
     browse: Annotated[bool, typer.Option(help="Open the browser.")] = True,
 ) -> None:
     """Show studies in optuna-dashboard, on this machine alone, while they run or afterwards."""

@@ -49,7 +49,10 @@ def _score(model: RegisteredModel) -> str:
 def register(bundle: Path, storage: str | None, out: Path | None) -> int:
     """Enter a bundle as a candidate."""
     model = enter_bundle(open_existing(storage, out), bundle, results_folder(out))
-    print(f"model {model.version} of study {model.study} is a {model.stage}: {model.path}")
+    stage = {"candidate": "a candidate", "production": "in production"}.get(
+        model.stage, model.stage
+    )
+    print(f"model {model.version} of study {model.study} is {stage}: {model.path}")
     return 0
 
 

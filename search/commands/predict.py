@@ -65,4 +65,4 @@ def _write(found: pd.DataFrame, out: Path) -> None:
             else:
                 found.to_csv(temporary, index=False)
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
+        raise InputError(f"--out {out}: cannot be written: {error.strerror or error}") from None

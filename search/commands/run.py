@@ -93,6 +93,8 @@ def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> AnyStudy:
     if path is None and "path" in given["data"]:
         given["study"].setdefault("name", _name_of(Path(given["data"]["path"])))
         return make_study(given, "command line")
+    if path is None and given["data"].get("task") == "classification":
+        raise InputError("--task classification: name the file of labelled sequences with --data")
     example = Path(str(files("search.examples"))) / "nyc_jfk_2013.toml"
     return load_study(path or example, given)
 

@@ -197,6 +197,15 @@ def test_study_with_another_configuration_is_refused_with_what_differs(
     assert "[study] seed was 7 and is now 8" in complaint(*seeded)
 
 
+def test_options_that_cannot_be_are_refused(finished: Finished) -> None:
+    place = ("--out", str(finished[0] / "runs"))
+    assert "letters, digits" in complaint("run", "--name", "a/b", *place)
+    assert "with --data" in complaint("run", "--task", "classification", *place)
+    assert "[study] threads" in complaint("worker", "wave", "--threads", "0", *place)
+    assert call("worker", "wave", "--wait", "-1", *place)[0] == 2
+    assert call("dashboard", "wave", "--port", "99999", *place)[0] == 2
+
+
 def test_enqueued_points_are_checked(finished: Finished) -> None:
     run = ("run", str(finished[0] / "wave.toml"), "--out", str(finished[0] / "runs"), "--enqueue")
     assert "not JSON" in complaint(*run, "{units: 8}")

@@ -89,7 +89,7 @@ def test_unusual_values_are_told_beside_the_answer(
         (["--interval", "0.5"], None, "no intervals of level 0.5: it has 0.9"),
         (["--interval", "90"], None, "--interval: expected a number between 0 and 1"),
         (["--out", "found.txt"], None, "expected a name that ends in .csv or .parquet"),
-        (["--out", "none/found.csv"], None, "cannot be written"),
+        (["--out", "none/found.csv"], None, "non-existent directory"),
     ],
 )
 def test_what_cannot_be_answered_gets_one_line(
