@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM, heeded only where nothing is half done.
 
-Python raises KeyboardInterrupt out of any line. Out of the middle of a transaction it leaves the
-database locked for as long as the exception lives, and every worker waits; out of a future's lock it
-leaves an executor that never ends; out of a destructor it is lost.
+Python raises KeyboardInterrupt out of any line. Out of a query it leaves SQLite locked, and every worker
+waits: the connection is closed, but its cursor, which the exception keeps alive, holds the transaction
+open. Out of a future's lock it leaves an executor that never ends; out of a destructor it is lost.
 """
 
 import signal

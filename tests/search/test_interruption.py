@@ -12,6 +12,7 @@ from pathlib import Path
 import optuna
 import psutil
 import pytest
+from optuna.trial import TrialState, create_trial
 from sqlalchemy import Connection, event
 
 from objectives.messages import Compute, ForecastTask
@@ -21,7 +22,7 @@ from search.interruption import interruptions_noted
 from search.local_workers import run_here
 from search.processes import outcome_of
 from search.study import Study
-from search.worker import WorkOrder
+from search.worker import WorkOrder, heartbeat
 from storage.database import open_storage
 from tests.runs import PATIENCE
 
@@ -45,24 +46,27 @@ def order_for(folder: Path) -> WorkOrder:
 
 def test_an_interruption_lets_a_transaction_end_first(tmp_path: Path) -> None:
     order = order_for(tmp_path)
-    storage = open_storage(order.storage_url)
+    storage = open_storage(order.storage_url, heartbeat=heartbeat(300))
     found = optuna.create_study(study_name="wave", storage=storage)
     share_settings(found, order.study)
-    found.ask()  # the study's one trial is running elsewhere
-    begun: list[Connection] = []
+    found.add_trial(create_trial(state=TrialState.RUNNING))  # its one trial runs elsewhere
+    sent: list[str] = []
 
-    @event.listens_for(storage.engine, "begin")
-    def interrupt(connection: Connection) -> None:
-        if not begun:
-            begun.append(connection)
+    @event.listens_for(storage.engine, "after_cursor_execute")
+    def interrupt(connection: Connection, cursor: object, statement: str, *more: object) -> None:
+        if not sent and statement.startswith(
+            "SELECT CURRENT_TIMESTAMP"
+        ):  # has locked, and not read
+            sent.append(statement)
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         run_here(order, found, lambda: None)
-    assert begun
+    assert sent
     other = sqlite3.connect(str(storage.engine.url.database), timeout=0)
-    other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")  # while the exception keeps alive what it has come through
     other.close()
+    assert interrupted.traceback
     assert not order.stop.exists()
 
 
