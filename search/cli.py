@@ -3,6 +3,8 @@
 Every command is imported only when it is called, so that help answers at once.
 """
 
+import atexit
+import gc
 from importlib.metadata import version
 from typing import Annotated
 
@@ -42,4 +44,6 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    # else garbage is looked for in all that was imported, for half a second
+    atexit.register(gc.freeze)
     app()

@@ -110,7 +110,8 @@ def _open_keras(path: Path, fed: str, expected: tuple[str, ...]) -> Run:
         raise ArtefactError(f"it needs classes that Keras does not have: {', '.join(foreign)}")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
     _check_names([found.name for found in model.inputs], list(model.output), fed, expected)
-    return as_function(model)
+    alone, together = as_function(model, 1), as_function(model)
+    return lambda batch: (alone if len(batch) == 1 else together)(batch)
 
 
 def _foreign_classes(config: Any) -> list[str]:

@@ -92,13 +92,20 @@ def named_outputs(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"forecast": outputs}
 
 
-def as_function(model: keras.Model) -> Run:
-    """A Keras model as a graph that takes batches of any size and gives each output by name."""
+def as_function(model: keras.Model, size: int | None = None) -> Run:
+    """A Keras model as a graph that takes batches of this or any size and gives each output by name.
+
+    Of a known size it is compiled, unless it takes strings, which XLA lacks: TensorFlow's own loop over
+    time steps is slow where each step is small.
+    """
 
     def run(batch: Any) -> dict[str, Any]:
         return named_outputs(model(batch, training=False))
 
-    traced = tf.function(run, [tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)])
+    (taken,) = model.inputs
+    spec = tf.TensorSpec((size, *taken.shape[1:]), taken.dtype)
+    compiled = size is not None and taken.dtype != "string"
+    traced = tf.function(run, [spec], jit_compile=compiled)
     return lambda batch: {
         name: output.numpy() for name, output in traced(tf.constant(batch)).items()
     }

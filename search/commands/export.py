@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import joblib
 
@@ -14,33 +14,43 @@ from objectives.messages import Compute
 from objectives.trial_process import run_in_process, warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
-from search.refitting import alone
 from storage.records import find_study
+
+if TYPE_CHECKING:
+    from search.exporting import Exported
+    from storage.database import Database
 
 
 def execute(name: str, formats: str, storage: str | None, out: Path | None) -> int:
     """Export a study's tested winner, and say where it is and what is wrong with it."""
     wanted = _formats(formats)
-    database = open_existing(storage, out)
-    find_study(database, name)
     directory = results_folder(out) / name
     if not directory.is_dir():
+        find_study(open_existing(storage, out), name)
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
     warm_up()
-    from search.exporting import export_study  # noqa: PLC0415  (imports for a second: TensorFlow's beside it)
-
-    compute = Compute(threads=joblib.cpu_count())
-    with alone(directory):
-        exported = export_study(
-            database,
-            directory,
-            wanted,
-            lambda request: run_in_process(request, lambda epoch: True, compute),
-        )
+    exported = _export(open_existing(storage, out), name, directory, wanted)
     print_complaints(exported.problems, exported.warnings)
     if exported.bundle is not None:
         _print(exported.bundle)
     return 1 if exported.problems else 0
+
+
+def _export(
+    database: "Database", name: str, directory: Path, formats: Sequence[Format]
+) -> "Exported":
+    from search.exporting import export_study  # noqa: PLC0415  (imports for a second: TensorFlow's beside it)
+    from search.refitting import alone  # noqa: PLC0415
+
+    find_study(database, name)
+    compute = Compute(threads=joblib.cpu_count())
+    with alone(directory):
+        return export_study(
+            database,
+            directory,
+            formats,
+            lambda request: run_in_process(request, lambda epoch: True, compute),
+        )
 
 
 def print_complaints(problems: Sequence[str], warnings: Sequence[str]) -> None:
