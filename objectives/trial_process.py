@@ -195,7 +195,8 @@ def _context() -> ForkServerContext:
     # A file called tensorflow.py where the user happens to stand must not pass for the package.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_FIRST, _PRELOADED])
+    # A worker of joblib's tells its processes to start others by "loky": they must know that name.
+    context.set_forkserver_preload([_FIRST, _PRELOADED, "joblib.externals.loky"])
     return context
 
 

@@ -195,6 +195,14 @@ def test_neither_the_caller_nor_the_server_grows_from_trial_to_trial(request_, o
         assert later < 1.01 * earlier
 
 
+def test_the_server_has_tensorflow_without_what_keras_has_plots_and_wrappers_from(outcome):
+    server = psutil.Process(multiprocessing.forkserver._forkserver._forkserver_pid)
+    libraries = " ".join(mapped.path for mapped in server.memory_maps())
+    assert "tensorflow" in libraries
+    assert "sklearn" not in libraries
+    assert "matplotlib" not in libraries
+
+
 def test_an_outcome_tells_what_it_cost(outcome):
     assert list(outcome.seconds) == ["start", "load", "build", "trace", "compile", "steps"]
     assert all(seconds >= 0 for seconds in outcome.seconds.values())
