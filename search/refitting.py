@@ -16,7 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.classification.messages import ProbabilitiesRequest, SequenceTask, TextTask
+from objectives.classification.messages import (
+    ProbabilitiesRequest,
+    SequenceHyperparameters,
+    SequenceTask,
+    TextTask,
+)
 from objectives.messages import (
     Compute,
     Epoch,
@@ -135,9 +140,17 @@ def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> Foreca
 
 
 def classify_with(
-    model: Path, task: SequenceTask, numbers: NDArray[np.int64], *, calibrated: bool = True
+    model: Path,
+    task: SequenceTask,
+    numbers: NDArray[np.int64],
+    *,
+    calibrated: bool = True,
+    alone: SequenceHyperparameters | None = None,
 ) -> NDArray[np.float64]:
-    """Probabilities (some, classes) of some sequences by a saved model in a process of its own."""
+    """Probabilities (some, classes) of some sequences by a saved model in a process of its own.
+
+    See `ProbabilitiesRequest`.
+    """
     request = ProbabilitiesRequest(
         model.resolve(),
         task.rows,
@@ -145,6 +158,7 @@ def classify_with(
         task.lengths[numbers],
         task.words if isinstance(task, TextTask) else (),
         calibrated,
+        alone,
     )
     found: NDArray[np.float64] = in_worker(request, Compute()).probabilities
     return found

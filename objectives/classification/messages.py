@@ -110,7 +110,8 @@ class ProbabilitiesRequest:
 
     `model` is the .keras file, `rows` a .npy file as that of a task; `ends` and `lengths` (sequences,)
     say where the sequences lie in it. Of texts the rows are numbers of `words`. Without `calibrated` the
-    model's temperature is taken for 1.
+    model's temperature is taken for 1. With `alone`, the hyperparameters that the model was built with,
+    each sequence is classified by itself, by the model's weights in networks of its length.
     """
 
     model: Path
@@ -119,6 +120,7 @@ class ProbabilitiesRequest:
     lengths: NDArray[np.int64]
     words: tuple[str, ...] = ()
     calibrated: bool = True
+    alone: SequenceHyperparameters | None = None
 
 
 @dataclass(frozen=True, eq=False)

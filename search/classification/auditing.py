@@ -29,7 +29,7 @@ from search.checklist import (
     same_targets,
 )
 from search.classification.audit_subject import ClassSubject, covered
-from search.classification.disturbing import learning, other_rows
+from search.classification.disturbing import learning, other_rows, padding, shorter_tests
 from search.refitting import MODEL, TRAIN_ONLY_MODEL
 from search.saved_scaling import (
     distance,
@@ -54,6 +54,7 @@ def audit_classifier(subject: ClassSubject) -> tuple[Check, ...]:
     calibration = {}
     if subject.stored.temperature is not None:
         calibration = {"the temperature is fitted on validation sequences alone": _temperature}
+    unpadded = {"padding does not change a probability": padding}
     checks: dict[str, Callable[[ClassSubject], Finding]] = {
         "the data are those that were searched": _data,
         "no sequence is in two parts": _parts,
@@ -70,6 +71,7 @@ def audit_classifier(subject: ClassSubject) -> tuple[Check, ...]:
         "the model tested is in the ledger": _ledger,
         ONE_WINNER: _looks,
         f"{others} do not change a probability": other_rows,
+        **(unpadded if len(shorter_tests(subject)) else {}),
     }
     return carry_out({claim: partial(check, subject) for claim, check in checks.items()})
 

@@ -1,4 +1,4 @@
-"""Checks of the audit that put noise where nothing may look, and learn and classify once more."""
+"""Checks of the audit that learn and classify once more, with noise or nothing where none may look."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from objectives.classification.messages import SequenceTask
 from objectives.classification.sequences import Sequences
 from objectives.messages import Compute, TrialOutcome, TrialRequest
-from reports.wording import counted, number
+from reports.wording import counted, listed, number
 from search.checklist import Finding
 from search.classification.audit_subject import ClassSubject, covered
 from search.classification.preparation import task_with_rows
@@ -18,6 +18,7 @@ from search.refitting import MODEL, classify_with, in_worker
 
 _UNCHANGED = 1e-5  # of a probability: models compute in float32
 _MOST = 1000  # sequences that are classified again, so that a long test set is not
+_ALONE = 3  # sequences that are classified without padding, since each needs a model of its own
 _NOISE = 10.0  # deviations of a column, so that a statistic of it could not stay as it was
 
 
@@ -95,4 +96,30 @@ def other_rows(subject: ClassSubject) -> Finding:
         f"{counted(len(asked), 'test sequence')} without them differ from the stored ones by "
         f"{number(float(mine.max()), 2)} at most, of others by "
         f"{number(float(others.max(initial=0.0)), 2)}"
+    )
+
+
+def shorter_tests(subject: ClassSubject) -> NDArray[np.int64]:
+    """Places in the test part of a few sequences of different length that need padding."""
+    lengths = subject.sequences.lengths[subject.preparation.split.test]
+    found, places = np.unique(lengths, return_index=True)
+    padded = places[found < subject.winner.timesteps]
+    chosen = np.linspace(0, len(padded) - 1, min(_ALONE, len(padded))).round().astype(np.int64)
+    return padded[chosen].astype(np.int64)
+
+
+def padding(subject: ClassSubject) -> Finding:
+    """Whether sequences that are classified alone, without padding, have the same probabilities."""
+    places, test = shorter_tests(subject), subject.preparation.split.test
+    with TemporaryDirectory() as folder:
+        task = _task(subject, subject.sequences.values, Path(folder))
+        model = subject.directory / MODEL
+        found = classify_with(model, task, test[places], alone=subject.winner)
+    change = float(np.abs(found - subject.stored.test[places]).max())
+    lengths = [str(length) for length in subject.sequences.lengths[test[places]]]
+    steps = "words" if subject.sequences.words else "steps"
+    return change <= _UNCHANGED, (
+        f"{counted(len(places), 'test sequence')} of {listed(lengths)} instead of "
+        f"{subject.winner.timesteps} {steps}, each alone in networks of its length, differ from the "
+        f"stored probabilities by {number(change, 2)} at most"
     )

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
@@ -11,15 +12,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from objectives.classification.messages import PADDING
 from objectives.classification.sequences import SequenceFold, SequenceSplit
 from objectives.messages import Compute, TrialOutcome, TrialRequest
 from objectives.scaling import Scaling, fit_scaling
 from search.classification.audit_subject import ClassSubject
 from search.classification.auditing import audit_classifier
-from search.classification.preparation import prepare_sequences, settled_study
+from search.classification.preparation import (
+    prepare_sequences,
+    settled_study,
+    task_with_rows,
+)
 from search.classification.stored import load_probabilities, save_probabilities
 from search.joining import Place, study_to_join
-from search.refitting import MODEL, TRAIN_ONLY_MODEL
+from search.refitting import MODEL, TRAIN_ONLY_MODEL, classify_with
 from search.running import run_study
 from search.study import ClassificationStudy
 from storage.database import open_storage
@@ -37,6 +43,7 @@ BASELINES = "baselines were judged on the same sequences as the model"
 LEDGER = "the model tested is in the ledger"
 LOOKS = "the test set was opened for this winner alone"
 OTHERS = "rows of other sequences do not change a probability"
+PADDED = "padding does not change a probability"
 
 
 def subject_of(name: str, folder: Path, directory: Path) -> ClassSubject:
@@ -89,28 +96,39 @@ def divided(subject: ClassSubject, split: SequenceSplit) -> ClassSubject:
 def rescale(model: Path, rows: np.ndarray) -> None:
     """Give a saved model the scaling of other rows, as if it had been fitted on them."""
     scaling = fit_scaling("standard", rows)
-    with ZipFile(model) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
     new = {
         "centre": {"offset": (-scaling.center).tolist()},
         "scale": {"scale": (1 / scaling.scale).tolist()},
     }
-    for layer in config["config"]["layers"]:
-        layer["config"].update(new.get(layer["config"]["name"], {}))
+
+    def changed(config: str) -> str:
+        content = json.loads(config)
+        for layer in content["config"]["layers"]:
+            layer["config"].update(new.get(layer["config"]["name"], {}))
+        return json.dumps(content)
+
+    reconfigure(model, changed)
+
+
+def reconfigure(model: Path, change: Callable[[str], str]) -> None:
+    """Change the configuration of a saved model."""
+    with ZipFile(model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = change(members["config.json"].decode()).encode()
     with ZipFile(model, "w") as archive:
-        for name, content in {**members, "config.json": json.dumps(config)}.items():
+        for name, content in members.items():
             archive.writestr(name, content)
 
 
 def test_an_honest_study_passes_with_evidence(subject: ClassSubject) -> None:
     checks = audit_classifier(subject)
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert all(check.passed for check in checks), checks
     evidence = {check.check: check.evidence for check in checks}
     assert "train 250, validation 250 and test 200 of 700 sequences" in evidence[PARTS]
     assert float(evidence[OTHERS].rsplit(" ", 1)[1]) > 0.01  # noise did reach the model
     assert "opened 1 time" in evidence[LOOKS]
+    assert "3 test sequences of 7, 18 and 29 instead of 30 steps" in evidence[PADDED]
 
 
 def test_an_honest_stream_passes_and_planted_overlaps_are_found(stream: ClassSubject) -> None:
@@ -159,7 +177,17 @@ def test_a_scaler_fitted_on_everything_is_found(subject: ClassSubject) -> None:
     rescale(subject.directory / TRAIN_ONLY_MODEL, subject.sequences.values)
     assert set(failures(subject)) == {TRAIN_SCALING}
     rescale(subject.directory / MODEL, subject.sequences.values * 1.5)
-    assert set(failures(subject)) == {TRAIN_SCALING, REFIT_SCALING, LEDGER, OTHERS}
+    assert set(failures(subject)) == {TRAIN_SCALING, REFIT_SCALING, LEDGER, OTHERS, PADDED}
+
+
+def test_a_model_that_reads_padding_is_found(subject: ClassSubject, tmp_path: Path) -> None:
+    model, split = subject.directory / MODEL, subject.preparation.split
+    reconfigure(model, lambda config: config.replace(str(PADDING), "1.0"))
+    np.save(tmp_path / "rows.npy", subject.sequences.values)
+    task = task_with_rows(subject.preparation, subject.study, tmp_path / "rows.npy")
+    stored = replace(subject.stored, test=classify_with(model, task, split.test))
+    found = failures(replace(subject, stored=stored))
+    assert set(found) == {LEDGER, PADDED}
 
 
 def test_a_learner_that_fits_statistics_on_everything_is_found(
@@ -209,7 +237,7 @@ def test_the_command_comes_to_the_same_as_the_run(
     run: tuple[Path, str], command: list[str]
 ) -> None:
     folder, printed = run
-    assert "all 12 checks for leakage passed" in " ".join(printed.split())
+    assert "all 13 checks for leakage passed" in " ".join(printed.split())
     known = json.loads((folder / "runs" / "order" / "report.json").read_text())["audit"]
     arguments = ["audit", "order", "--out", str(folder / "runs"), "--json"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
@@ -237,8 +265,8 @@ def test_a_run_whose_audit_fails_says_so_and_keeps_its_results(
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"lstm-search: AUDIT FAILED: it does not hold that “{OTHERS}”.")
+    both = f"“{OTHERS}” and “{PADDED}”"
+    assert line.startswith(f"lstm-search: AUDIT FAILED: it does not hold that {both}.")
     assert (
-        f"**AUDIT FAILED: it does not hold that “{OTHERS}”.**"
-        in (directory / "report.md").read_text()
+        f"**AUDIT FAILED: it does not hold that {both}.**" in (directory / "report.md").read_text()
     )
