@@ -52,12 +52,12 @@ def training_trial(record: StudyRecord, first: int = 1) -> TrialRecord | None:
     return None
 
 
-def training_in(url: str) -> TrialRecord | None:
-    """The second trial or a later one of the study "wave" if it is training; None before that."""
+def training_in(url: str, first: int = 1) -> TrialRecord | None:
+    """A trial of the study "wave" that is training and is at least number `first`; None before that."""
     try:
         storage = open_storage(url)
         try:
-            return training_trial(read_study(storage, "wave"))
+            return training_trial(read_study(storage, "wave"), first)
         finally:
             storage.engine.dispose()
     except StorageError:

@@ -38,12 +38,6 @@ def record_of(url: str) -> StudyRecord:
         storage.engine.dispose()
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> Server:
-    found: Server = request.getfixturevalue(request.param)
-    return found
-
-
 def begun_on(server: Server, start: Start, path: Path) -> "tuple[str, subprocess.Popen[str]]":
     """A run on an empty database of the server, once its second trial is training."""
     url = server.emptied()
@@ -54,11 +48,11 @@ def begun_on(server: Server, start: Start, path: Path) -> "tuple[str, subprocess
 
 
 def test_a_database_that_restarts_in_mid_trial_is_outlasted(
-    server: Server, finished: Finished, tmp_path: Path, write_study: Write, start: Start
+    mariadb: Server, finished: Finished, tmp_path: Path, write_study: Write, start: Start
 ) -> None:
-    url, process = begun_on(server, start, write_study(tmp_path, trials=6))
-    server.stop()
-    server.start()
+    url, process = begun_on(mariadb, start, write_study(tmp_path, trials=6))
+    mariadb.stop()
+    mariadb.start()
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     record = record_of(url)
@@ -66,10 +60,13 @@ def test_a_database_that_restarts_in_mid_trial_is_outlasted(
     assert len(record.trials) == 6
 
 
-def test_a_database_that_is_away_for_a_minute_is_outlasted(
+def test_a_database_that_restarts_and_then_is_away_for_a_minute_is_outlasted(
     postgresql: Server, finished: Finished, tmp_path: Path, write_study: Write, start: Start
 ) -> None:
     url, process = begun_on(postgresql, start, write_study(tmp_path, trials=6))
+    postgresql.stop()
+    postgresql.start()
+    wait_for(lambda: training_in(url, first=2), process)
     postgresql.stop()
     back = threading.Timer(AWAY, postgresql.start)
     back.start()
