@@ -1,5 +1,7 @@
 """The one error of this room, and how a database's complaint becomes one line."""
 
+import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +22,14 @@ def reason(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, StorageInternalError) else error
     original = getattr(cause, "orig", None) or cause or error
     return " ".join(str(original).split()) or type(original).__name__
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a file system, or the one that a database lies on, has no room left."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, OSError):
+        return cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(getattr(cause, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 @contextmanager

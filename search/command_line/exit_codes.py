@@ -33,10 +33,16 @@ def exit_with(carry_out: Callable[[], int]) -> NoReturn:
 def _explain(error: Exception) -> int:
     from objectives.errors import InputError  # noqa: PLC0415
     from reports.bundle.errors import BundleError  # noqa: PLC0415
-    from storage.errors import StorageError  # noqa: PLC0415
+    from storage.errors import StorageError, is_full, reason  # noqa: PLC0415
 
     if isinstance(error, InputError | BundleError | StorageError):
         print(f"lstm-search: {error}", file=sys.stderr)
+        return 1
+    if is_full(error):
+        print(
+            f"lstm-search: no room is left ({reason(error)}): make some, and the same command goes on",
+            file=sys.stderr,
+        )
         return 1
     traceback.print_exception(error)
     print("lstm-search: this is a bug; please report it with the lines above", file=sys.stderr)

@@ -9,8 +9,9 @@ from optuna.distributions import FloatDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
-from storage.errors import StorageError
+from storage.errors import StorageError, is_full
 from storage.maintenance import back_up, copy_studies, examine, restore, upgrade
 from storage.records import StudyRecord, read_study
 
@@ -132,6 +133,17 @@ def test_a_backup_that_fails_leaves_nothing(url: str, storage: RDBStorage, tmp_p
     with pytest.raises(StorageError):
         back_up(url, folder / "backup.db")
     assert not list(folder.iterdir())
+
+
+def test_a_database_without_room_is_known(sqlite_url: str, opened) -> None:
+    storage = opened(sqlite_url)
+    with storage.engine.connect() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        with pytest.raises(OperationalError) as refused:
+            connection.execute(text("CREATE TABLE more AS SELECT randomblob(100000)"))
+    assert is_full(refused.value)
+    assert not is_full(StorageError("full"))
 
 
 def test_a_missing_backup_is_told(tmp_path: Path) -> None:
