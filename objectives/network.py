@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from objectives.classification.messages import SequenceHyperparameters
+from objectives.fast_dropout import FastDropout
 from objectives.fast_lstm import FastLSTM
 from objectives.hyperparameters import Hyperparameters
 from objectives.learner import TrainedNetwork
@@ -51,7 +52,7 @@ def build_network(
     for layer, units in enumerate(hyperparameters.units, start=1):
         last = layer == hyperparameters.depth
         hidden = recurrent_layer(hyperparameters, units, layer, last, fast)(hidden)
-        hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
+        hidden = dropout_layer(hyperparameters.dropout, layer)(hidden)
     head = keras.layers.Dense(
         horizon * targets,
         kernel_initializer="zeros" if change else "glorot_uniform",
@@ -141,6 +142,12 @@ def recurrent_layer(
     if hyperparameters.bidirectional:
         return keras.layers.Bidirectional(recurrent, name=f"bidirectional_{layer}")
     return recurrent
+
+
+def dropout_layer(rate: float, layer: int) -> keras.layers.Dropout:
+    """What follows an LSTM layer: Keras's own where nothing is dropped, as in models that are saved."""
+    kind = FastDropout if rate else keras.layers.Dropout
+    return kind(rate, name=f"dropout_{layer}")
 
 
 def build_deployable(

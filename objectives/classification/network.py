@@ -13,7 +13,7 @@ from objectives.classification.messages import (
     SequenceHyperparameters,
     TextHyperparameters,
 )
-from objectives.network import recurrent_layer
+from objectives.network import dropout_layer, recurrent_layer
 from objectives.scaling import Scaling
 
 Weights = Sequence[NDArray[np.float32]]
@@ -57,7 +57,7 @@ def build_network(
         last = layer == hyperparameters.depth
         recurrent = recurrent_layer(hyperparameters, units, layer, last, fast)
         hidden = recurrent(hidden, **mask)
-        hidden = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{layer}")(hidden)
+        hidden = dropout_layer(hyperparameters.dropout, layer)(hidden)
     outputs = 1 if layout.classes == 2 else layout.classes
     logits = keras.layers.Dense(outputs, name="head")(hidden)
     if hyperparameters.skip == "linear":
