@@ -44,6 +44,31 @@ patience = 8
 least_updates = 1
 """
 
+STREAM_STUDY = """
+[data]
+task = "classification"
+path = "stream.csv"
+timesteps = 6
+stride = 2
+
+[space]
+timesteps = 6
+units = 4
+depth = 1
+bidirectional = false
+
+[study]
+trials = 1
+workers = 1
+
+[confirm]
+seeds = 0
+
+[training]
+epochs = 2
+class_weights = "balanced"
+"""
+
 
 def order_of_pulses(sequences: int = 700) -> pd.DataFrame:
     """Sequences of 7 to 30 steps in 12 channels of standard normal noise.
@@ -78,3 +103,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     arguments = ("run", "order.toml", "--out", "runs")
     folder, done = run_once(tmp_path_factory, "classified", prepare, *arguments)
     return folder, done.stdout
+
+
+def hot_and_cold(rows: int, seed: int) -> pd.DataFrame:
+    """A stream that is labelled hot and cold in turn, every 20 rows; a noisy level tells them apart."""
+    hot = np.arange(rows) // 20 % 2
+    level = hot + np.random.default_rng(seed).normal(size=rows)
+    return pd.DataFrame({"level": level, "label": np.array(["cold", "hot"])[hot]})
+
+
+@pytest.fixture(scope="session")
+def stream_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a finished study of overlapping windows of one stream."""
+
+    def prepare(folder: Path) -> None:
+        hot_and_cold(600, seed=4).to_csv(folder / "stream.csv", index=False)
+        (folder / "stream.toml").write_text(STREAM_STUDY)
+
+    arguments = ("run", "stream.toml", "--out", "runs")
+    folder, _ = run_once(tmp_path_factory, "stream", prepare, *arguments)
+    return folder / "runs"

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from objectives.classification.windows import padded_windows
 from reports.bundle import Bundle, load_bundle
+from tests.search.classification.conftest import hot_and_cold
 from tests.search.serving.conftest import serving
 
 
@@ -121,6 +123,31 @@ def test_what_is_served_equals_keras(
             answer = server.ask("/classify", {"rows": rows})[1]
             assert answer["label"] == about.labels[wanted.argmax()]
             np.testing.assert_allclose(list(answer["probabilities"].values()), wanted, atol=1e-5)
+
+
+def test_a_bundle_of_a_stream_equals_keras_on_a_thousand_windows(
+    command: list[str], stream_runs: Path
+) -> None:
+    length, stride = 6, 2
+    rows = hot_and_cold(length + 999 * stride, seed=6)
+    windows = sliding_window_view(rows["level"].to_numpy(np.float32), length)[::stride, :, None]
+    path = stream_runs / "stream" / "model.keras"
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    expected = model.predict(windows, batch_size=256, verbose=0)["probabilities"]
+    assert expected.shape == (1000, 2)
+    assert expected[:, 0].std() > 1e-3
+    bundle = load_bundle(stream_runs / "stream" / "bundle")
+    found = bundle.predict(rows.drop(columns="label"))
+    assert found["row"].tolist() == list(range(length - 1, len(rows), stride))
+    names = [f"probability_{label}" for label in bundle.metadata.labels]
+    np.testing.assert_allclose(found[names], expected, atol=1e-5)
+    with serving(command) as start:
+        server = start(bundle.path, "--no-access-log")
+        answer = server.ask("/v1/models/stream:predict", {"instances": windows.tolist()})[1]
+        np.testing.assert_allclose(answer["predictions"], expected, atol=1e-5)
+        asked = {"rows": [{"level": level} for level in rows["level"]]}
+        answer = server.ask("/classify", asked)[1]  # of the last window
+        np.testing.assert_allclose(list(answer["probabilities"].values()), expected[-1], atol=1e-5)
 
 
 def test_the_model_card_is_one_of_a_classifier(folder: Path, bundle: Bundle) -> None:

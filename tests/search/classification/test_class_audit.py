@@ -9,7 +9,6 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from objectives.classification.messages import PADDING
@@ -26,7 +25,6 @@ from search.classification.preparation import (
 from search.classification.stored import load_probabilities, save_probabilities
 from search.joining import Place, study_to_join
 from search.refitting import MODEL, TRAIN_ONLY_MODEL, classify_with
-from search.running import run_study
 from search.study import ClassificationStudy
 from storage.database import open_storage
 from storage.ledger import openings_of
@@ -65,24 +63,9 @@ def subject(run: tuple[Path, str], tmp_path: Path) -> ClassSubject:
 
 
 @pytest.fixture(scope="module")
-def stream(tmp_path_factory: pytest.TempPathFactory) -> ClassSubject:
+def stream(stream_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> ClassSubject:
     """A finished study of overlapping windows of one stream."""
-    folder = tmp_path_factory.mktemp("stream")
-    generator = np.random.default_rng(4)
-    hot = np.repeat(np.arange(30) % 2, 20)
-    table = pd.DataFrame({"level": hot + generator.normal(size=600), "label": hot})
-    table.to_csv(folder / "stream.csv", index=False)
-    data = {"task": "classification", "path": str(folder / "stream.csv"), "timesteps": 6}
-    study = ClassificationStudy(
-        data={**data, "stride": 2},
-        space={"timesteps": 6, "units": 4, "depth": 1, "bidirectional": False},
-        study={"name": "stream", "trials": 1, "workers": 1},
-        training={"epochs": 2, "class_weights": "balanced"},
-        confirm={"seeds": 0},
-        output={"directory": str(folder / "runs")},
-    )
-    run_study(study)
-    return subject_of("stream", folder / "runs", tmp_path_factory.mktemp("copy"))
+    return subject_of("stream", stream_runs, tmp_path_factory.mktemp("copy"))
 
 
 def failures(subject: ClassSubject) -> dict[str, str]:
