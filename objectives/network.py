@@ -127,8 +127,7 @@ def recurrent_layer(
     fast: bool,
 ) -> keras.layers.Layer:
     """One LSTM layer, two in opposite directions where asked; the last one keeps its last step."""
-    exact = hyperparameters.activation == "tanh" and hyperparameters.recurrent_dropout == 0
-    kind = FastLSTM if fast and exact else keras.layers.LSTM
+    kind = FastLSTM if fast and has_machine_code(hyperparameters) else keras.layers.LSTM
     penalty = keras.regularizers.L2(hyperparameters.l2) if hyperparameters.l2 else None
     recurrent = kind(
         units,
@@ -142,6 +141,11 @@ def recurrent_layer(
     if hyperparameters.bidirectional:
         return keras.layers.Bidirectional(recurrent, name=f"bidirectional_{layer}")
     return recurrent
+
+
+def has_machine_code(hyperparameters: Hyperparameters | SequenceHyperparameters) -> bool:
+    """Whether a CPU trains these LSTM layers on code of their own."""
+    return hyperparameters.activation == "tanh" and hyperparameters.recurrent_dropout == 0
 
 
 def dropout_layer(rate: float, layer: int) -> keras.layers.Dropout:

@@ -20,7 +20,7 @@ from objectives.classification.learner import SequenceLearner
 from objectives.classification.messages import SequenceHyperparameters, SequenceTask
 from objectives.forecast_learner import ForecastLearner
 from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Learner, TrainedNetwork
+from objectives.learner import Learner, TrainedNetwork, on_cpu
 from objectives.messages import (
     PICTURED_SECONDS,
     Compute,
@@ -35,6 +35,7 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
+from objectives.network import has_machine_code
 from objectives.seeds import fold_seed
 from objectives.training import Training, replay, train
 from objectives.windows import input_windows
@@ -72,6 +73,7 @@ def run_trial(request: TrialRequest, go_on: Callable[[Epoch], bool]) -> TrialOut
     Raises:
         DivergedError: the loss or the metric is no longer finite.
     """
+    _spare_graph_rewriting(request.hyperparameters)
     learner = _learner(request.task, request.hyperparameters)
     asked = request.checkpoint
     checkpoints = CheckpointFile(asked, lambda: identity(request)) if asked else None
@@ -195,6 +197,12 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
         parts.append({name: value.numpy().astype(np.float64) for name, value in named.items()})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return ForecastOutcome(joined["forecast"], joined.get("quantiles"))
+
+
+def _spare_graph_rewriting(hyperparameters: Hyperparameters | SequenceHyperparameters) -> None:
+    """Keep TensorFlow from rewriting graphs, .1 s a trial, where machine code leaves it no gain."""
+    if on_cpu() and has_machine_code(hyperparameters):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _learner(
