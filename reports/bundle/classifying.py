@@ -1,17 +1,14 @@
 """What a model makes of sequences: a label and a probability for each class."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle.drift import measure_drift
+from reports.bundle.onnx_model import OnnxModel
 from reports.bundle.sequences import FreshSequences
 from reports.bundle.texts import FreshTexts
-
-if TYPE_CHECKING:
-    from reports.bundle.loading import Bundle
 
 _BATCH = 256  # sequences at once, so that memory does not grow with them
 
@@ -44,14 +41,14 @@ class Classified:
         return [f"{found.source}: {line}" for line in lines]
 
 
-def classify(bundle: "Bundle", sequences: FreshSequences | FreshTexts) -> Classified:
+def classify(model: OnnxModel, sequences: FreshSequences | FreshTexts) -> Classified:
     """Feed a model sequences that were made for it.
 
     Raises:
         BundleError: a value is beyond float32, or a probability is not finite.
     """
     batches = [
-        bundle.run(sequences.windows(slice(start, start + _BATCH)))["probabilities"]
+        model.run(sequences.windows(slice(start, start + _BATCH)))["probabilities"]
         for start in range(0, len(sequences.keys), _BATCH)
     ]
     return Classified(sequences, np.concatenate(batches))

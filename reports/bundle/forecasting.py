@@ -1,18 +1,15 @@
 """What a model makes of a series: forecasts with their intervals."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle.drift import measure_drift
 from reports.bundle.intervals import interval_ends
+from reports.bundle.onnx_model import OnnxModel
 from reports.bundle.series import Series
 from reports.bundle.timeline import Times
-
-if TYPE_CHECKING:
-    from reports.bundle.loading import Bundle
 
 _BATCH = 256  # windows at once, so that memory does not grow with the rows
 
@@ -21,8 +18,8 @@ _BATCH = 256  # windows at once, so that memory does not grow with the rows
 class Answers:
     """A model's outputs for windows of a series, in the data's units.
 
-    `origins` (windows,) are the rows after each window. `outputs` are those of `Bundle.run`; `lower` and
-    `upper` (windows, horizon, targets) the ends of the intervals, None where none were asked for.
+    `origins` (windows,) are the rows after each window. `outputs` are those of `OnnxModel.run`; `lower`
+    and `upper` (windows, horizon, targets) the ends of the intervals, None where none were asked for.
     """
 
     series: Series
@@ -56,7 +53,7 @@ class Answers:
 
 
 def answer(
-    bundle: "Bundle",
+    model: OnnxModel,
     series: Series,
     origins: NDArray[np.int64],
     *,
@@ -65,7 +62,7 @@ def answer(
     """Feed a model windows of a series.
 
     Args:
-        bundle: the model.
+        model: its metadata tell what the series must be like.
         series: rows made for it.
         origins: the rows after each window, (windows,), in order; see `Series.origins`.
         interval: how often intervals shall hold the truth, such as 0.9; None for no intervals.
@@ -74,10 +71,10 @@ def answer(
         BundleError: a hole in the windows, or no such intervals.
     """
     batches = [
-        bundle.run(series.windows(origins[start : start + _BATCH]))
+        model.run(series.windows(origins[start : start + _BATCH]))
         for start in range(0, len(origins), _BATCH)
     ]
     outputs = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     if interval is None:
         return Answers(series, origins, outputs)
-    return Answers(series, origins, outputs, *interval_ends(bundle.metadata, outputs, interval))
+    return Answers(series, origins, outputs, *interval_ends(model.metadata, outputs, interval))
