@@ -1,6 +1,7 @@
 """The routes, and what happens around every request: limits, errors, counting, logging."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import time
@@ -133,8 +134,9 @@ def _working(shared: _Serving, work: Work) -> Endpoint:
         return orjson.dumps(answer, option=_NUMPY), windows
 
     async def endpoint(request: Request) -> Response:
-        bundle = _bundle(shared, request)
+        _bundle(shared, request)  # that there is such a model is said before the body is read
         body = await _body(request, shared.settings.body_limit)
+        bundle = _bundle(shared, request)  # a slow body may have seen a switch
         if len(body) <= _INLINE:
             content, windows = carry_out(bundle, body)
         else:
@@ -244,9 +246,9 @@ async def _running(shared: _Serving) -> AsyncIterator[None]:
 
 
 async def _end_with_parent() -> None:
-    """Stop where the process that would pass on signals is gone."""
-    parent = os.getppid()
-    while os.getppid() == parent:
+    """Stop where the process that would pass on signals is gone, which it may be already."""
+    parent = multiprocessing.parent_process()
+    while parent is not None and os.getppid() == parent.pid:
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 

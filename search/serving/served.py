@@ -41,7 +41,9 @@ class Served:
 
     async def switch(self, metrics: Metrics) -> None:
         """Load what is at the path now and serve it, unless it is broken or another study's."""
-        found = await asyncio.to_thread(fingerprint, self.path)
+        self.tried = await asyncio.to_thread(
+            fingerprint, self.path
+        )  # a look meanwhile leaves it alone
         try:
             new = await asyncio.to_thread(load_tried, self.path)
             self._check(new)
@@ -54,7 +56,6 @@ class Served:
             metrics.count_switch("accepted")
             version = new.metadata.version
             write_line("switched", pid=os.getpid(), version=version, from_version=before)
-        self.tried = found
 
     def _check(self, new: Bundle) -> None:
         ours, theirs = self.bundle.metadata, new.metadata

@@ -100,15 +100,17 @@ def test_new_bundles_come_in_under_load_and_no_request_is_lost(
     serve: Serve, tmp_path: Path, workers: int
 ) -> None:
     server = serve(write_bundle(tmp_path / "bundle"), "--workers", workers, "--no-access-log")
-    server.wait_for("ready", workers)
+    processes = {server.wait_for("ready", 1 + number)["pid"] for number in range(workers)}
     with asking(server) as answers:
         server_has_answered(answers, 50)
         write_bundle(tmp_path / "bundle", version=2)  # seen by looking
-        server.wait_for("switched", workers, version=2)
+        for process in processes:
+            server.wait_for("switched", pid=process, version=2)
         server_has_answered(answers, 50)
         write_bundle(tmp_path / "bundle", version=3)
         server.signal(signal.SIGHUP)
-        server.wait_for("switched", workers, version=3)
+        for process in processes:
+            server.wait_for("switched", pid=process, version=3)
         server_has_answered(answers, 50)
     assert {status for status, _ in answers} == {200}
     versions = [version_of(answer) for _, answer in answers]
