@@ -41,9 +41,8 @@ class Served:
 
     async def switch(self, metrics: Metrics) -> None:
         """Load what is at the path now and serve it, unless it is broken or another study's."""
-        self.tried = await asyncio.to_thread(
-            fingerprint, self.path
-        )  # a look meanwhile leaves it alone
+        # Known before it is loaded, so that a look meanwhile leaves it alone.
+        self.tried = await asyncio.to_thread(fingerprint, self.path)
         try:
             new = await asyncio.to_thread(load_tried, self.path)
             self._check(new)
