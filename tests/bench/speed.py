@@ -151,6 +151,7 @@ def main() -> None:
     figures |= step_figures(cells)
     show_steps(cells, console)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(figures, indent=2))
     parts = [over_rows, over_workers, over_trials]
     if arguments.data:
         parts.insert(0, partial(against_hand_written, arguments.data))
