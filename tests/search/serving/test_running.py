@@ -80,8 +80,12 @@ def test_sigterm_lets_a_request_under_way_finish(serve: Serve, tmp_path: Path) -
 
 
 def _wait_until_running(server: Running, count: int) -> None:
+    _wait_until_said(server, f"lstm_search_requests_running {count}\n")
+
+
+def _wait_until_said(server: Running, line: str) -> None:
     deadline = time.monotonic() + PATIENCE
-    while f"lstm_search_requests_running {count}\n" not in server.ask("/metrics")[1]:
+    while line not in server.ask("/metrics")[1]:
         assert time.monotonic() < deadline
 
 
@@ -171,7 +175,7 @@ def test_workers_count_together_and_a_dead_one_is_replaced(serve: Serve, tmp_pat
     for _ in range(20):  # each on a connection of its own, so that both workers get some
         assert server.ask(PREDICT, BODY)[0] == 200
     counted = 'lstm_search_requests_total{endpoint="predict",status="200"} 20\n'
-    assert counted in server.ask("/metrics")[1]
+    _wait_until_said(server, counted)  # an answer is counted once it has been sent
     psutil.Process(server.wait_for("ready")["pid"]).kill()
     server.wait_for("ready", 3)
     text = server.ask("/metrics")[1]
