@@ -150,11 +150,11 @@ def choose_winner(storage: Database, found: optuna.Study) -> Chosen | None:
     ended = ended_runs(record_of_study(runs))
     seeds = range(confirmation.candidates[0].seeds)
     by_candidate = {number: [ended[number, run] for run in seeds] for number in confirmation.ranked}
-    candidates = (replace(_median(each), number=number) for number, each in by_candidate.items())
-    mine = by_candidate[confirmation.ranked[0]]
-    median = _median(mine)
-    others = tuple(trial.number for trial in mine if trial is not median)
-    return Chosen(tuple(candidates), runs, median.number, others)
+    medians = {number: _median(each) for number, each in by_candidate.items()}
+    candidates = tuple(replace(median, number=number) for number, median in medians.items())
+    winner = confirmation.ranked[0]
+    others = (each.number for each in by_candidate[winner] if each is not medians[winner])
+    return Chosen(candidates, runs, medians[winner].number, tuple(others))
 
 
 def _median(runs: Sequence[TrialRecord]) -> TrialRecord:

@@ -7,10 +7,12 @@ from concurrent.futures.process import BrokenProcessPool
 
 import optuna
 
-from search.interruption import Heed, interruptions_noted
+from search.interruption import interruptions_noted
 from search.orphans import any_running, requeue_orphans, trials_to_begin
 from search.processes import LOOK_SECONDS, worker_pool
 from search.worker import WorkOrder, work
+
+Running = dict[Future[None], int]
 
 MOST_DEATHS = 5  # failures of workers, not of trials, that a search puts up with
 
@@ -28,32 +30,33 @@ def run_here(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) ->
             one ends them at once.
     """
     order.stop.unlink(missing_ok=True)
-    running: dict[Future[None], int] = {}
+    running: Running = {}
     with interruptions_noted() as heed:
+
+        def watch() -> None:
+            look()
+            heed()
+
         try:
             for death in range(1 + MOST_DEATHS):
+                heed()
                 try:
-                    return _keep_busy(order, found, running, look, heed)
+                    return _keep_busy(order, found, running, watch)
                 except BrokenProcessPool:
                     running.clear()
                     if death == MOST_DEATHS:
                         raise
         except KeyboardInterrupt:
-            _stop(order, found, running, look, heed)
+            _stop(order, found, running, watch)
             raise
         finally:
             order.stop.unlink(missing_ok=True)
 
 
 def _keep_busy(
-    order: WorkOrder,
-    found: optuna.Study,
-    running: dict[Future[None], int],
-    look: Callable[[], None],
-    heed: Heed,
+    order: WorkOrder, found: optuna.Study, running: Running, watch: Callable[[], None]
 ) -> None:
     """Give work to idle workers; `running` holds the number of each that has some."""
-    heed()
     while (left := trials_to_begin(found, order.study)) or running or any_running(found):
         idle = sorted(set(range(len(order.compute))) - set(running.values()))
         executor = worker_pool(len(order.compute))
@@ -63,24 +66,18 @@ def _keep_busy(
             future.result()
         if not running:
             time.sleep(LOOK_SECONDS)  # another run of this study has the last trials
-        look()
-        heed()
+        watch()
 
 
 def _stop(
-    order: WorkOrder,
-    found: optuna.Study,
-    running: dict[Future[None], int],
-    look: Callable[[], None],
-    heed: Heed,
+    order: WorkOrder, found: optuna.Study, running: Running, watch: Callable[[], None]
 ) -> None:
     """End the search after the epochs that are running, or at once on a second Ctrl-C."""
     order.stop.touch()
     at_once = False
     try:
         while wait(running, LOOK_SECONDS).not_done:
-            look()
-            heed()
+            watch()
     except KeyboardInterrupt:
         at_once = True
     worker_pool().shutdown(wait=True, kill_workers=at_once)

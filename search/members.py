@@ -39,15 +39,14 @@ def plan_members(
         task: as for the trials.
         candidates: confirmed trials, the winner first.
     """
-    winner, count = candidates[0], study.final.members
+    winner = candidates[0]
     scaling = any_hyperparameters(winner.attributes).scaling
     alike = [t for t in candidates if any_hyperparameters(t.attributes).scaling == scaling]
-    if isinstance(task, SequenceTask):
-        alike = [winner]
+    taking_turns = [winner] if isinstance(task, SequenceTask) else alike
     planned = {}
-    for number in range(count):
-        round_, place = divmod(number, len(alike))
-        trial = alike[place]
+    for number in range(study.final.members):
+        round_, place = divmod(number, len(taking_turns))
+        trial = taking_turns[place]
         seed = member_seeds(trial.attributes["seed"], 1 + round_)[round_]
         member = _member(study, task, trial, seed)
         planned[Retrained(trial.number, seed, member.hyperparameters.timesteps)] = member
