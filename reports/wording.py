@@ -56,9 +56,14 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Write a count with its noun in the right number: "1 trial", "2 trials"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
+
+
+def studies(count: int) -> str:
+    """Write how many studies there are: "1 study", "2 studies"."""
+    return counted(count, "study", "studies")
 
 
 def several_targets(report: StudyReport) -> bool:

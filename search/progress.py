@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.counts import finished_trials, trial_counts
+from reports.wording import counted
 from search.confirmed import CONFIRMS, RUN
 from search.searching import Progress
 from search.terminal_plots import best_values, sparkline
@@ -78,8 +79,8 @@ def _line(trial: TrialRecord, progress: Progress, done: int) -> str:
         what = f"failed: {trial.attributes.get('failure', 'no reason was stored')}"
     else:
         value = "-" if trial.value is None else f"{trial.value:.5g}"
-        epochs = trial.attributes.get("epochs", "?")
-        what = f"{trial.state} at {progress.metric} {value} after {epochs} epochs"
+        epochs = counted(trial.attributes.get("epochs", "?"), "epoch")
+        what = f"{trial.state} at {progress.metric} {value} after {epochs}"
     if CONFIRMS in trial.attributes:
         name = f"trial {trial.attributes[CONFIRMS]} with fresh seed {trial.attributes[RUN] + 1}"
         return f"[{done}/{progress.total}] {name} {what}"

@@ -299,7 +299,7 @@ def _absent(storage: Database, name: str) -> StorageError:
     if close:
         hint = f"did you mean {' or '.join(repr(known) for known in close)}?"
     else:
-        hint = f"the database has {len(names)} studies, none with a similar name"
+        hint = f"studies that it has: {len(names)}, none with a similar name"
     return StorageError(f"there is no study {name!r} in the database; {hint}")
 
 

@@ -37,8 +37,10 @@ class Drift:
         """In words, for a warning."""
         parts = []
         if self.outside > 0:
+            few = self.outside < 0.0005  # a share that would read 0.0%
+            some = round(self.outside * self.rows) if few else f"{self.outside:.1%}"
             parts.append(
-                f"{self.outside:.1%} of {self.rows} values lie outside of the training data's range, "
+                f"{some} of {self.rows} values lie outside of the training data's range, "
                 f"{self.minimum:g} to {self.maximum:g}"
             )
         if self.stability is not None:

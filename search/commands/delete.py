@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.prompt import Confirm
 
 from objectives.errors import InputError
+from reports.wording import counted
 from search.commands.opening import open_existing, results_folder
 from search.study import STUDY_NAME
 from storage.artifacts import LOCATION, artifact_folder
@@ -23,7 +24,7 @@ def execute(
     study = read_study(database, name)
     location = study.attributes.get(LOCATION)
     folders = [] if keep_files else _folders(name, results_folder(out), location)
-    what = f"study {name!r} with {len(study.trials)} trials"
+    what = f"study {name!r} with {counted(len(study.trials), 'trial')}"
     if location is not None and not keep_files:
         what += f", its artifacts in {location}"
     if folders:

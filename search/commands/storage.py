@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from reports.wording import counted, studies
 from search.commands.opening import open_existing
 from storage import maintenance
 from storage.address import redacted
@@ -17,7 +18,7 @@ def check(url: str) -> int:
     """Print how a database is; 1 where a search would suffer."""
     health = maintenance.examine(url)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"database     {redacted(url)}: {health.server}, {health.studies} studies")
+    console.print(f"database     {redacted(url)}: {health.server}, {studies(health.studies)}")
     schema = "the newest" if health.up_to_date else "run `lstm-search storage upgrade`"
     console.print(f"schema       {health.schema}: {schema}")
     slow = health.write_seconds > _SLOW_WRITE
@@ -40,15 +41,15 @@ def upgrade(url: str) -> int:
 
 def backup(url: str, file: Path) -> int:
     """Copy every study into a new file."""
-    studies = maintenance.back_up(url, file)
-    print(f"{studies} studies of {redacted(url)} are in {file}")
+    copied = maintenance.back_up(url, file)
+    print(f"copied {studies(copied)} of {redacted(url)} into {file}")
     return 0
 
 
 def restore(file: Path, url: str) -> int:
     """Copy every study of a backup into a database."""
-    studies = maintenance.restore(file, url)
-    print(f"{studies} studies of {file} are in {redacted(url)}")
+    copied = maintenance.restore(file, url)
+    print(f"copied {studies(copied)} of {file} into {redacted(url)}")
     return 0
 
 
@@ -57,6 +58,7 @@ def copy(source: str, target: str, names: tuple[str, ...], artifacts: str | None
     opened = open_existing(source, None)
     chosen = names or study_names(opened)
     trials = maintenance.copy_studies(opened, open_storage(target), chosen, artifacts)
-    also = "" if artifacts is None else f", their artifacts in {artifacts}"
-    print(f"{len(chosen)} studies with {trials} trials are in {redacted(target)}{also}")
+    also = "" if artifacts is None else f", artifacts into {artifacts}"
+    what = f"{studies(len(chosen))} with {counted(trials, 'trial')}"
+    print(f"copied {what} into {redacted(target)}{also}")
     return 0

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 from sqlalchemy import make_url
 
+from reports.wording import studies
 from search.doctor.finding import GIGABYTE, Finding
 from search.doctor.machine import machine_findings, usual_workers
 from search.doctor.software import import_for_trials, software_findings
@@ -66,7 +67,7 @@ def _database(url: str, named_by: str, workers: int) -> Iterator[Finding]:
             figures={"url": redacted(url)},
         )
         return
-    found = f"{health.studies} studies" if new is None else "the first search makes it"
+    found = studies(health.studies) if new is None else "the first search makes it"
     yield Finding(
         _DATABASE,
         "access",

@@ -42,7 +42,7 @@ def test_a_study_is_copied_with_its_artifacts(runs: Path, tmp_path: Path) -> Non
     kept = tmp_path / "kept"
     code, output, error = call("storage", "copy", source, target, "--artifacts", kept)
     assert code == 0, error
-    assert f"their artifacts in {kept}" in output
+    assert f"artifacts into {kept}" in output
     names = [path.name for path in kept.iterdir()]
     assert names == [path.name for path in (runs / "artifacts").iterdir()]
     assert [path.read_bytes() for path in kept.iterdir()] == [b"some weights"]

@@ -170,6 +170,7 @@ def test_missing_empty_and_unreadable_files_get_one_line(
         (tmp_path / "wave.csv").write_bytes(content)
     assert word in complaint("check", str(path))
     assert "no such study file" in complaint("check", str(tmp_path / "absent.toml"))
+    assert complaint("check", str(tmp_path)).count(str(tmp_path)) == 1
 
 
 def test_unreachable_database_and_unwritable_folder_are_found_before_the_search(
@@ -259,7 +260,7 @@ def test_a_database_is_checked_backed_up_and_restored(finished: Finished, tmp_pa
     url = f"sqlite:///{finished[0] / 'runs' / 'studies.db'}"
     code, output, _ = call("storage", "check", url)
     assert code == 0
-    assert all(word in output for word in ("1 studies", "the newest", "fine"))
+    assert all(word in output for word in ("1 study\n", "the newest", "fine"))
     backup, again = tmp_path / "backup.db", f"sqlite:///{tmp_path / 'again.db'}"
     assert call("storage", "backup", str(backup), "--storage", url)[0] == 0
     assert call("storage", "restore", str(backup), again)[0] == 0

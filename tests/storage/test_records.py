@@ -74,7 +74,7 @@ def test_an_absent_study_names_those_with_a_similar_name(storage) -> None:
         assert "no study 'eth1'" in str(caught.value)
         assert "'etth1'" in str(caught.value)
         assert "weather" not in str(caught.value)
-    with pytest.raises(StorageError, match="3 studies, none with a similar name"):
+    with pytest.raises(StorageError, match="it has: 3, none with a similar name"):
         read_study(storage, "zzz")
 
 

@@ -255,6 +255,7 @@ def test_drift_is_the_share_outside_and_the_stability_index() -> None:
         temp
     )
     assert measure_drift(np.zeros((10, 2)), METADATA)[0].stability is None  # too few rows to tell
+    assert "'temp': 1 of 3000 values lie" in str(replace(temp, outside=1 / 3000, rows=3000))
 
 
 def test_a_bundle_that_knows_no_bins_is_used_all_the_same(load: Load) -> None:
