@@ -65,9 +65,10 @@ def _store(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:
 class Objective:
     """Calling it with an Optuna trial trains that trial and returns its best validation metric.
 
-    `seed_of` gives a trial's seed. `compute` is what the trial's process may use. `stop` is asked after
-    every epoch and says why the trial must end now, if it must. `keep` receives every outcome before the
-    trial is told to the study. `target_hash` is the study's: a trial judged on other targets is refused.
+    `seed_of` gives a trial's seed. `compute` is what the trial's process may use, which is ended where
+    it does nothing for `patience` seconds. `stop` is asked after every epoch and says why the trial must
+    end now, if it must. `keep` receives every outcome before the trial is told to the study.
+    `target_hash` is the study's: a trial judged on other targets is refused.
     `checkpoint` says where a trial's checkpoints go, if anywhere; the file is removed when the trial has
     come to its end, and stays when its process was lost or the search interrupted, for the next try.
     `note` stores attributes of a trial. `describe` is told of every end, however it came, after `keep`
@@ -79,6 +80,7 @@ class Objective:
     target_hash: str
     seed_of: Callable[[optuna.Trial], int]
     compute: Compute = field(default_factory=Compute)
+    patience: float = math.inf
     stop: Callable[[], str | None] = field(default=lambda: None)
     keep: Callable[[optuna.Trial, TrialOutcome], None] = field(default=lambda trial, outcome: None)
     checkpoint: Callable[[optuna.Trial], Checkpointing | None] = field(default=lambda trial: None)
@@ -117,7 +119,7 @@ class Objective:
         checkpoint = self.checkpoint(trial)
         request = TrialRequest(self.task, hyperparameters, seed, checkpoint)
         try:
-            outcome = run_in_process(request, go_on, self.compute)
+            outcome = run_in_process(request, go_on, self.compute, self.patience)
             self._check_targets(outcome)
         except TrialFailedError as failure:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.

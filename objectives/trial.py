@@ -187,7 +187,9 @@ def forecast(request: ForecastRequest) -> ForecastOutcome:
     model = keras.saving.load_model(request.model, compile=False, safe_mode=True)
     timesteps = model.input_shape[1]
     rows = np.load(request.rows, mmap_mode="r", allow_pickle=False)
-    predict = tf.function(lambda windows: model(windows, training=False), reduce_retracing=True)
+    predict = tf.function(
+        lambda windows: model(windows, training=False), reduce_retracing=True, autograph=False
+    )
     parts: list[dict[str, NDArray[np.float64]]] = []
     for start in range(0, len(request.origins), _WINDOWS_AT_ONCE):
         origins = request.origins[start : start + _WINDOWS_AT_ONCE]

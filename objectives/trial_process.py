@@ -5,6 +5,7 @@ that dies takes nothing with it.
 """
 
 import gc
+import math
 import multiprocessing
 import os
 import signal
@@ -47,7 +48,7 @@ Outcome = TrialOutcome | RefitOutcome | Predicted | ConversionOutcome | Comparis
 _FIRST = "objectives.quiet_tensorflow"
 _PRELOADED = "objectives.trial"
 _ONE_THREAD = Compute()
-_LOOK_SECONDS = 1.0  # between two looks at the memory of a process that says nothing
+_LOOK_SECONDS = 1.0  # between two looks at a process that says nothing
 
 
 class TrialFailedError(RuntimeError):
@@ -55,7 +56,7 @@ class TrialFailedError(RuntimeError):
 
 
 class LostTrialError(TrialFailedError):
-    """A trial that ended without a result: its process was killed, say, or memory ran out."""
+    """A trial that ended without a result: its process was killed or hung, say, or memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,47 @@ class _Failed:
     lost: bool = False
 
 
+@dataclass
+class _Watched:
+    """A process from outside: the most memory it was seen to hold, in MiB, and whether it computes."""
+
+    pid: int | None
+    patience: float
+    peak_memory: float = 0.0
+    _computed: float = 0.0  # seconds of processor time
+    _still_looks: int = 0
+
+    def look(self) -> None:
+        """Look at it, once every `_LOOK_SECONDS` while it says nothing.
+
+        Raises:
+            LostTrialError: for `patience` seconds it has not computed.
+        """
+        computed = self.note_memory()
+        # Looks are counted, not seconds: of these more pass where the machine slept.
+        self._still_looks = self._still_looks + 1 if computed == self._computed else 0
+        self._computed = computed
+        if self._still_looks * _LOOK_SECONDS >= self.patience:
+            raise LostTrialError(
+                f"the trial's process hung: for {self.patience:g} s it did nothing"
+            )
+
+    def note_memory(self) -> float:
+        """Look at its memory now; gives its seconds of processor time so far, 0 if it is gone."""
+        try:
+            process = psutil.Process(self.pid)
+            self.peak_memory = max(self.peak_memory, process.memory_info().rss / 2**20)
+            return float(sum(process.cpu_times()[:2]))
+        except psutil.Error:
+            return 0.0
+
+
 @overload
 def run_in_process(
-    request: TrialRequest, go_on: Callable[[Epoch], bool], compute: Compute = ...
+    request: TrialRequest,
+    go_on: Callable[[Epoch], bool],
+    compute: Compute = ...,
+    patience: float = ...,
 ) -> TrialOutcome: ...
 @overload
 def run_in_process(
@@ -112,6 +151,7 @@ def run_in_process(
     request: Request,
     go_on: Callable[[Epoch], bool],
     compute: Compute = _ONE_THREAD,
+    patience: float = math.inf,
 ) -> Outcome:
     """Carry out a request in a process of its own and wait for what comes of it.
 
@@ -120,10 +160,11 @@ def run_in_process(
         go_on: called in this process after each epoch of a trial; False ends it there. What it raises
             ends the process and is raised again.
         compute: what the process may use.
+        patience: seconds for which it may neither say anything nor use the processor.
 
     Raises:
-        LostTrialError: its process was killed, as happens when memory runs out, or ended by itself; or
-            none could be started.
+        LostTrialError: its process was killed, as happens when memory runs out, ended by itself or hung;
+            or none could be started.
         TrialFailedError: training diverged or raised.
     """
     context = _context()
@@ -138,16 +179,16 @@ def run_in_process(
         raise LostTrialError(f"no process could be started for the trial: {cause!r}") from None
     finally:
         theirs.close()
-    peak_memory, start_seconds = 0.0, 0.0
+    watched, start_seconds = _Watched(process.pid, patience), 0.0
     try:
         while True:
             while not ours.poll(_LOOK_SECONDS):
-                peak_memory = max(peak_memory, _memory_of(process.pid))
+                watched.look()
             message = _receive(ours)
             if isinstance(message, _Started):
                 start_seconds = time.perf_counter() - started
             elif isinstance(message, _Asking):
-                peak_memory = max(peak_memory, _memory_of(process.pid))
+                watched.note_memory()
                 wanted = go_on(message.epoch)
                 with suppress(BrokenPipeError):  # the process is gone; receiving will tell
                     ours.send(wanted)
@@ -159,14 +200,14 @@ def run_in_process(
                 raise error
             elif message is None:
                 process.join()
-                raise LostTrialError(_cause_of_death(process.exitcode, peak_memory))
+                raise LostTrialError(_cause_of_death(process.exitcode, watched.peak_memory))
             elif isinstance(message, TrialOutcome):
                 return replace(message, seconds={"start": start_seconds, **message.seconds})
             elif isinstance(message, Outcome):
                 return message
     finally:
         ours.close()
-        process.terminate()
+        process.kill()  # one that is stopped would hear nothing else
         process.join()
         process.close()
 
@@ -206,14 +247,6 @@ def _receive(connection: Connection) -> Any:
         return connection.recv()
     except (EOFError, ConnectionResetError):
         return None
-
-
-def _memory_of(pid: int | None) -> float:
-    """The memory a process holds now, in MiB; 0 if it is gone."""
-    try:
-        return float(psutil.Process(pid).memory_info().rss) / 2**20
-    except psutil.Error:
-        return 0.0
 
 
 def _cause_of_death(exit_code: int | None, peak_memory: float) -> str:

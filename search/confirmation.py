@@ -15,6 +15,7 @@ import optuna
 from search.budget import share_settings
 from search.candidates import choose_candidates
 from search.confirmed import CONFIRMS, RUN, SEED, SETTINGS, ended_runs, read_confirmation
+from search.interruption import interruptions_noted
 from search.orphans import experimental
 from search.preparation import make_directory
 from search.study import AnyStudy, ConfirmSettings
@@ -79,7 +80,7 @@ def confirm(
             study_name=name, storage=storage, direction="minimize", load_if_exists=True
         )
     runs = find_study(storage, name)
-    with wait_for_turn(storage, study.study.name, WorkerName.mine().text):
+    with wait_for_turn(storage, study.study.name, WorkerName.mine().text), interruptions_noted():
         _queue(runs, record, candidates, settings.seeds)
         confirming = _confirming(study, len(_first_tries(runs)))
         share_settings(runs, confirming)

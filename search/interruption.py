@@ -45,7 +45,7 @@ def interruptions_noted() -> Iterator[Heed]:
     finally:
         for number in ours:
             signal.signal(number, signal.default_int_handler)
-    heed()
+        heed()  # an error of the block comes second: the signal may have caused it elsewhere
 
 
 def _interrupting() -> list[signal.Signals]:

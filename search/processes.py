@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
 
-from search.interruption import interruptions_noted
+from objectives.trial_process import LostTrialError
+from search.interruption import Heed, interruptions_noted
 
 LOOK_SECONDS = 0.5
+_MOST_LOSSES = 2  # of one task, as of a trial
 
 Result = TypeVar("Result")
 
@@ -46,19 +48,34 @@ def _end_with(parent: int) -> None:
 def outcome_of(task: Callable[[], Result], workers: int | None = None) -> Result:
     """Let a worker, one of so many, carry out a task; wait for what comes of it.
 
+    The task is begun again where its process or its worker is lost, twice at most.
+
     Raises:
+        LostTrialError: it was lost each time.
         KeyboardInterrupt: on Ctrl-C; the workers have been ended.
     """
     with interruptions_noted() as heed:
-        executor = worker_pool(workers)
+        for _ in range(_MOST_LOSSES):
+            with suppress(LostTrialError):
+                return _outcome_once(task, workers, heed)
+        return _outcome_once(task, workers, heed)
+
+
+def _outcome_once(task: Callable[[], Result], workers: int | None, heed: Heed) -> Result:
+    executor = worker_pool(workers)
+    try:
         future: Future[Result] = executor.submit(task)
-        try:
-            while wait([future], LOOK_SECONDS).not_done:
-                heed()
-        except KeyboardInterrupt:
-            executor.shutdown(wait=True, kill_workers=True)
-            raise
+        while wait([future], LOOK_SECONDS).not_done:
+            heed()
+        heed()  # before what ended it too is taken for its failure
         return future.result()
+    except KeyboardInterrupt:
+        executor.shutdown(wait=True, kill_workers=True)
+        raise
+    except BrokenProcessPool:
+        raise LostTrialError(
+            "a worker was killed, as happens when memory runs out: free some, or take fewer --workers"
+        ) from None
 
 
 @contextmanager

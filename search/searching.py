@@ -14,6 +14,7 @@ from objectives.errors import InputError
 from objectives.messages import Compute
 from search.budget import share_settings, shared_settings
 from search.engines import run_on_engine
+from search.interruption import interruptions_noted
 from search.local_workers import run_here
 from search.orphans import experimental
 from search.study import AnyStudy, ClassificationStudy
@@ -52,7 +53,7 @@ def open_study(storage: Database, study: AnyStudy, preparation: AnyPreparation) 
     found = find_study(storage, name)
     identity = identity_of(study, preparation)
     # Of two runs that begin at once, the second finds what the first has stored.
-    with wait_for_turn(storage, name, WorkerName.mine().text):
+    with wait_for_turn(storage, name, WorkerName.mine().text), interruptions_noted():
         if "identity" in found.user_attrs:
             check_same(found, identity)
         else:

@@ -192,6 +192,7 @@ def _objective(
             else seed_of(settings.seed, slot(), "training")
         ),
         compute=compute,
+        patience=settings.grace_period,
         stop=stop,
         keep=lambda trial, outcome: _keep_if_best(order, store, trial, outcome),
         checkpoint=lambda trial: Checkpointing(

@@ -25,7 +25,9 @@ def probabilities(request: ProbabilitiesRequest) -> ProbabilitiesOutcome:
             if layer.name.startswith(TEMPERATURE):
                 layer.scale = 1.0
     rows = np.load(request.rows, mmap_mode="r", allow_pickle=False)
-    predict = tf.function(lambda windows: model(windows, training=False), reduce_retracing=True)
+    predict = tf.function(
+        lambda windows: model(windows, training=False), reduce_retracing=True, autograph=False
+    )
     timesteps = 0 if request.words else model.input_shape[1]
     at_once = 1 if request.alone else _SEQUENCES_AT_ONCE
     found = []

@@ -105,7 +105,7 @@ def as_function(model: keras.Model, size: int | None = None) -> Run:
     (taken,) = model.inputs
     spec = tf.TensorSpec((size, *taken.shape[1:]), taken.dtype)
     compiled = size is not None and taken.dtype != "string"
-    traced = tf.function(run, [spec], jit_compile=compiled)
+    traced = tf.function(run, [spec], jit_compile=compiled, autograph=False)
     return lambda batch: {
         name: output.numpy() for name, output in traced(tf.constant(batch)).items()
     }

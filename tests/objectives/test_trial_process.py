@@ -17,6 +17,7 @@ import pytest
 from objectives.lstm_kernel.object_code import compiled
 from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.trial_process import (
+    LostTrialError,
     TrialFailedError,
     _cause_of_death,
     count_gpus,
@@ -129,6 +130,29 @@ def test_a_process_killed_while_it_trains_is_told_as_such(make_task, hyperparame
 
     with pytest.raises(TrialFailedError, match=r"killed by SIGKILL.*MiB$"):
         run_in_process(request, limit_at_first)
+
+
+def test_a_process_that_hangs_is_ended_and_told_as_such(make_task, hyperparameters):
+    # It is stopped once it has told of its first epoch; there are epochs for minutes.
+    request = TrialRequest(make_task(epochs=100_000, patience=100_000), hyperparameters(), SEED)
+    stopped = []
+
+    def stop(epoch) -> bool:
+        stopped.append(child())
+        stopped[0].suspend()
+        return True
+
+    with pytest.raises(LostTrialError, match=r"process hung: for 2 s it did nothing$"):
+        run_in_process(request, stop, patience=2)
+    assert len(stopped) == 1
+    assert not stopped[0].is_running()
+
+
+def test_an_epoch_that_takes_longer_than_the_patience_is_let_be(make_task, hyperparameters, series):
+    task = make_task(np.tile(series, (1_000, 1)), epochs=1)  # some seconds of updates
+    outcome = run_in_process(TrialRequest(task, hyperparameters(), SEED), always, patience=1)
+    assert outcome.stopped == "epochs"
+    assert outcome.seconds["steps"] > 1
 
 
 def test_a_divergence_is_told_as_such(make_task, hyperparameters):

@@ -9,7 +9,9 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import optuna
+import pandas as pd
 import psutil
 import pytest
 from optuna.trial import TrialState, create_trial
@@ -17,13 +19,17 @@ from sqlalchemy import Connection, event
 
 from objectives.messages import Compute, ForecastTask
 from objectives.split import cut
+from objectives.trial_process import LostTrialError
 from search.budget import share_settings
 from search.interruption import interruptions_noted
 from search.local_workers import run_here
+from search.preparation import prepare
 from search.processes import outcome_of
+from search.searching import open_study
 from search.study import Study
 from search.worker import WorkOrder, heartbeat
 from storage.database import open_storage
+from storage.turn import take_turn
 from tests.runs import PATIENCE
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -70,12 +76,52 @@ def test_an_interruption_lets_a_transaction_end_first(tmp_path: Path) -> None:
     assert not order.stop.exists()
 
 
+def test_an_interruption_lets_a_turn_end_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.outage.PATIENCE", 0)
+    study = order_for(tmp_path).study
+    storage = open_storage(f"{study.storage_url}?timeout=0")
+    sent: list[str] = []
+    before = ""
+
+    @event.listens_for(storage.engine, "after_cursor_execute")
+    def interrupt(connection: Connection, cursor: object, statement: str, *more: object) -> None:
+        nonlocal before
+        if not sent and before == "BEGIN IMMEDIATE" and statement.startswith("SELECT"):
+            sent.append(statement)  # has locked, and not read
+            signal.raise_signal(signal.SIGINT)
+        before = statement
+
+    frame = pd.DataFrame({"level": np.arange(400.0)})
+    with pytest.raises(KeyboardInterrupt):
+        open_study(storage, study, prepare(study, frame))
+    assert sent
+    assert take_turn(storage, "wave", "another")
+
+
 def test_an_interruption_ends_a_worker_and_what_it_has_started() -> None:
     task = partial(subprocess.run, [sys.executable, "-c", STAYS.format(os.getpid())], check=False)
     with pytest.raises(KeyboardInterrupt):
         outcome_of(task, workers=1)
     left = [child.cmdline() for child in psutil.Process().children(recursive=True)]
     assert not [words for words in left if words[-1:] == task.args[0][-1:]]
+
+
+def test_what_a_killed_worker_was_to_do_is_done_by_the_next(tmp_path: Path) -> None:
+    kill_at_first = f"mkdir {tmp_path}/begun && kill -9 $PPID; echo done"
+    shell = ["/bin/sh", "-c", kill_at_first]
+    task = partial(subprocess.run, shell, capture_output=True, text=True, check=False)
+    assert outcome_of(task, workers=1).stdout == "done\n"
+
+
+def test_a_worker_that_is_killed_each_time_is_told_in_one_line(tmp_path: Path) -> None:
+    shell = ["/bin/sh", "-c", f"echo begun >> {tmp_path}/tries; kill -9 $PPID"]
+    with pytest.raises(
+        LostTrialError, match="a worker was killed, as happens when memory runs out"
+    ):
+        outcome_of(partial(subprocess.run, shell, check=False), workers=1)
+    assert (tmp_path / "tries").read_text() == "begun\n" * 3
 
 
 def test_an_idle_worker_ends_when_its_parent_was_killed() -> None:
@@ -112,6 +158,16 @@ def test_one_that_nobody_heeds_is_raised_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done
+
+
+def test_one_that_came_before_an_error_is_raised_and_not_the_error() -> None:
+    def work() -> None:
+        with interruptions_noted():
+            signal.raise_signal(signal.SIGINT)
+            raise RuntimeError("what another process died of, of the same Ctrl-C")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
 
 
 def test_who_interrupts_three_times_is_not_kept_waiting() -> None:
