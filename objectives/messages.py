@@ -7,7 +7,12 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.classification.messages import SequenceHyperparameters, SequenceTask
+from objectives.classification.messages import (
+    NETWORKS_ALONE,
+    Ending,
+    SequenceHyperparameters,
+    SequenceTask,
+)
 from objectives.hyperparameters import Hyperparameters
 from objectives.settings import TrainingSettings
 from objectives.split import Split
@@ -178,14 +183,14 @@ class RefitRequest:
 
     `weights` are the winner's own, from training rows only. Both models are written to `directory`.
     `members`, the first of which is the winner, are retrained and predict together; those of classes
-    have its hyperparameters. Both models divide logits of classes by `temperature`, if there is one.
+    have its hyperparameters. `endings` are those of a classifier's models before and after the refit.
     """
 
     task: ForecastTask | SequenceTask
     weights: tuple[NDArray[np.float32], ...]
     directory: Path
     members: tuple[Member, ...]
-    temperature: float | None = None
+    endings: tuple[Ending, Ending] = (NETWORKS_ALONE, NETWORKS_ALONE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from objectives.checkpoint import CheckpointFile, identity
 from objectives.classification.learner import SequenceLearner
-from objectives.classification.messages import SequenceHyperparameters, SequenceTask
+from objectives.classification.messages import (
+    NETWORKS_ALONE,
+    Ending,
+    SequenceHyperparameters,
+    SequenceTask,
+)
 from objectives.forecast_learner import ForecastLearner
 from objectives.hyperparameters import Hyperparameters
 from objectives.learner import Learner, TrainedNetwork, on_cpu
@@ -158,7 +163,9 @@ def _train_fold(
 def refit(request: RefitRequest) -> RefitOutcome:
     """Replay the winner's training on train+validation, and save the models before and after it."""
     winner = request.members[0]
-    learner = _learner(request.task, winner.hyperparameters, request.temperature)
+    learner, refitted = (
+        _learner(request.task, winner.hyperparameters, ending) for ending in request.endings
+    )
     before = learner.load_fold(len(request.task.split.folds)).fitted
     alone = TrainedNetwork(winner.hyperparameters, request.weights)
     _save(learner.deployable([alone], before), request.directory, "model_train_only.keras")
@@ -177,7 +184,7 @@ def refit(request: RefitRequest) -> RefitOutcome:
         trained.append(TrainedNetwork(member.hyperparameters, weights))
     seconds = time.perf_counter() - started
     fitted = loaded[winner.hyperparameters].fitted
-    _save(learner.deployable(trained, fitted), request.directory, "model.keras")
+    _save(refitted.deployable(trained, fitted), request.directory, "model.keras")
     updates = sum(updates for _, updates in winner.path)
     return RefitOutcome(passes[0], updates, seconds)
 
@@ -210,12 +217,12 @@ def _spare_graph_rewriting(hyperparameters: Hyperparameters | SequenceHyperparam
 def _learner(
     task: ForecastTask | SequenceTask,
     hyperparameters: Hyperparameters | SequenceHyperparameters,
-    temperature: float | None = None,
+    ending: Ending = NETWORKS_ALONE,
 ) -> Learner[Any]:
     if isinstance(task, ForecastTask) and isinstance(hyperparameters, Hyperparameters):
         return ForecastLearner(task, hyperparameters)
     if isinstance(task, SequenceTask) and isinstance(hyperparameters, SequenceHyperparameters):
-        return SequenceLearner(task, hyperparameters, temperature)
+        return SequenceLearner(task, hyperparameters, ending)
     raise TypeError(f"a {type(task).__name__} got {type(hyperparameters).__name__}")
 
 

@@ -35,12 +35,8 @@ from objectives.messages import (
 from objectives.objective import any_hyperparameters
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
-from search.classification.validation import (
-    calibrated,
-    collected,
-    has_validation,
-    save_validation,
-)
+from search.classification.deciding import Decided, decide_endings
+from search.classification.validation import has_validation
 from search.members import Retrained, plan_members
 from search.processes import outcome_of
 from search.study import AnyStudy, ClassificationStudy
@@ -62,7 +58,8 @@ class Refitted:
     """A winner whose models lie in the study's folder.
 
     `model` is the SHA-256 of the refitted model's file, in hex. `temperature` divides the logits in both
-    where they are calibrated. `members` are the refitted model's networks, the winner's first.
+    where they are calibrated. `members` are the refitted model's networks, the winner's first;
+    `linear_share` and `linear_strength` are the share and the inverse penalty of a linear part.
     """
 
     trial: int
@@ -73,6 +70,8 @@ class Refitted:
     seconds: float
     members: tuple[Retrained, ...]
     temperature: float | None = None
+    linear_share: float | None = None
+    linear_strength: float | None = None
 
     @property
     def timesteps(self) -> int:
@@ -108,17 +107,15 @@ def refit_winner(
     found = kept()
     if found is None or (isinstance(task, SequenceTask) and not found.outputs):
         found = _train_again(task, winner, compute)
-    temperature = None
+    decided = Decided()
     if isinstance(task, SequenceTask) and isinstance(study, ClassificationStudy):
-        validation = collected(task, found, study.final.members)
-        save_validation(study.directory, validation)
-        temperature = calibrated(validation, study.final)
+        decided = decide_endings(study, task, found, next(iter(members)).timesteps)
     request = RefitRequest(
         task=task,
         weights=found.weights,
         directory=study.directory.resolve(),
         members=tuple(members.values()),
-        temperature=temperature,
+        endings=decided.endings,
     )
     outcome: RefitOutcome = in_worker(request, compute)
     refitted = Refitted(
@@ -127,7 +124,9 @@ def refit_winner(
         model=file_hash(study.directory / MODEL),
         **asdict(outcome),
         members=tuple(members),
-        temperature=temperature,
+        temperature=decided.temperature,
+        linear_share=decided.linear_share,
+        linear_strength=decided.linear_strength,
     )
     write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
     return refitted

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -70,6 +71,20 @@ def saved_temperature(model: Path) -> float:
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
     """
     return float(1.0 / _layers(model)["temperature_1"]["scale"])
+
+
+def saved_linear(model: Path) -> tuple[NDArray[np.float64], float]:
+    """Read a linear part: its kernel (timesteps * features, classes), for scaled values, and share.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.
+    """
+    import h5py  # noqa: PLC0415  (what Keras writes weights with)
+
+    with ZipFile(model) as archive, h5py.File(BytesIO(archive.read("model.weights.h5"))) as weights:
+        # Networks have weights below their own names, so that this is the only layer of its kind.
+        kernel = np.asarray(weights["layers/dense/vars/0"], np.float64)
+    return kernel, float(_layers(model)["share_of_linear"]["scale"])
 
 
 def saved_vocabulary(model: Path) -> tuple[str, ...]:

@@ -6,7 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
+from objectives.classification.messages import (
+    Ending,
+    SequenceHyperparameters,
+    TextHyperparameters,
+)
 from objectives.classification.network import (
     TEMPERATURE,
     Layout,
@@ -43,7 +47,7 @@ def without_padding(
     centre, scale = model.get_layer("centre").offset, model.get_layer("scale").scale
     scaling = Scaling(-np.asarray(centre, np.float64), 1.0 / np.asarray(scale, np.float64))
     members = _members(model, shorter, layout)
-    return build_deployable(shorter, members, scaling, layout, _temperature(model))
+    return build_deployable(shorter, members, scaling, layout, Ending(_temperature(model)))
 
 
 def _members(model: keras.Model, shorter: SequenceHyperparameters, layout: Layout) -> list[Weights]:

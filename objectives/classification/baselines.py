@@ -1,6 +1,5 @@
 """What costs nothing: majority class, linear models and nearest neighbour, on the same sequences."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -8,14 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.classification.linear import MOST_CELLS, STRENGTHS, fit_logistic, standardised
 from objectives.classification.metrics import Prediction, log_losses
 from objectives.classification.sequences import Sequences, SequenceSplit
 from objectives.classification.vocabulary import joined_texts, words_of
 
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # inverse penalties of logistic regression
-_MOST_CELLS = (
-    5_000_000  # that logistic regression is fitted on, so that it stays a matter of seconds
-)
 _MOST_SEQUENCES = 5_000  # whose pairwise distances fit into memory
 _MOST_WARPING = 3e9  # cells of alignment tables, about ten seconds on one core
 
@@ -40,8 +36,8 @@ def baselines(sequences: Sequences, split: SequenceSplit) -> dict[str, Predictio
             found[f"linear_{name}"] = _linear(texts, prepared, sequences, split)
         return found
     for name, inputs in _linear_inputs(sequences).items():
-        if inputs.size <= _MOST_CELLS:
-            found[f"linear_{name}"] = _linear(inputs, _standardised, sequences, split)
+        if inputs.size <= MOST_CELLS:
+            found[f"linear_{name}"] = _linear(inputs, standardised, sequences, split)
     if _warps_quickly(sequences, len(known), len(split.test)):
         found["dtw_nearest_neighbour"] = _nearest(sequences, known, split.test)
     return found
@@ -96,32 +92,15 @@ def _linear(
     def loss(strength: float) -> float:
         losses = []
         for fold in split.folds:
-            model = _fit(prepared(), strength, inputs[fold.train], labels[fold.train])
+            model = fit_logistic(prepared(), strength, inputs[fold.train], labels[fold.train])
             found = _probabilities(model, inputs[fold.validation], classes)
             losses.append(log_losses(labels[fold.validation], found).mean())
         return float(np.mean(losses))
 
     best = min(STRENGTHS, key=loss)
     known = split.train_and_validation()
-    model = _fit(prepared(), best, inputs[known], labels[known])
+    model = fit_logistic(prepared(), best, inputs[known], labels[known])
     return _probabilities(model, inputs[split.test], classes)
-
-
-def _standardised() -> Any:
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-
-    return StandardScaler()
-
-
-def _fit(transformer: Any, strength: float, inputs: NDArray[Any], labels: NDArray[np.int64]) -> Any:
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  (imports for seconds)
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-
-    model = make_pipeline(transformer, LogisticRegression(C=strength, max_iter=1000))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(inputs, labels)
 
 
 def _probabilities(model: Any, inputs: NDArray[Any], classes: int) -> NDArray[np.float64]:

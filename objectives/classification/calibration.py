@@ -11,7 +11,11 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 _LEAST = np.finfo(np.float64).tiny  # so that one sure mistake has a log loss too
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+def fit_temperature(
+    logits: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    shares: NDArray[np.floating] | None = None,
+) -> float:
     """Find the temperature that logits are to be divided by for the smallest log loss.
 
     Of several networks the probabilities are averaged afterwards, as a model of several members does,
@@ -23,13 +27,14 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
     Args:
         logits: (networks, sequences, classes), of sequences that the networks were not trained on.
         labels: (sequences,), numbers of classes.
+        shares: (networks,), of their probabilities in the model's, which add up to 1; None for equal.
     """
     exact = logits.astype(np.float64)
     sequences = np.arange(len(labels))
 
     def log_loss(exponent: float) -> float:
-        shares = averaged(exact, math.exp(exponent))
-        return -float(np.log(np.maximum(shares[sequences, labels], _LEAST)).mean())
+        given = averaged(exact, math.exp(exponent), shares)[sequences, labels]
+        return -float(np.log(np.maximum(given, _LEAST)).mean())
 
     if (exact.argmax(axis=2) == labels).all():
         return 1.0
@@ -39,8 +44,15 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
     return math.exp(float(found.x))
 
 
-def averaged(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities (sequences, classes) by networks with logits (networks, sequences, classes)."""
-    shares = softmax(logits.astype(np.float64) / temperature, axis=2)
-    mean: NDArray[np.float64] = shares.mean(axis=0)
+def averaged(
+    logits: NDArray[np.floating],
+    temperature: float = 1.0,
+    shares: NDArray[np.floating] | None = None,
+) -> NDArray[np.float64]:
+    """Probabilities (sequences, classes) by networks with logits (networks, sequences, classes).
+
+    `shares` (networks,) are those of `fit_temperature`.
+    """
+    found = softmax(logits.astype(np.float64) / temperature, axis=2)
+    mean: NDArray[np.float64] = np.average(found, axis=0, weights=shares)
     return mean

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.messages import (
+    NETWORKS_ALONE,
+    Ending,
     SequenceHyperparameters,
     SequenceTask,
     TextHyperparameters,
@@ -29,12 +31,12 @@ from objectives.training import Examples
 class SequenceLearner:
     """A task of classification under one trial's hyperparameters; see `Learner`.
 
-    `temperature` divides the logits of deployed models; None for as they are.
+    `ending` is how deployed models come from their networks' logits to probabilities.
     """
 
     task: SequenceTask
     hyperparameters: SequenceHyperparameters
-    temperature: float | None = None
+    ending: Ending = NETWORKS_ALONE
     _made: list[SequenceTrainer] = field(default_factory=list, init=False)
 
     @property
@@ -56,12 +58,12 @@ class SequenceLearner:
         self, members: Sequence[TrainedNetwork], fitted: Scaling | Vocabulary
     ) -> keras.Model:
         """From raw sequences, or texts, to probabilities."""
-        wanted, layout, temperature = self.hyperparameters, self._layout, self.temperature
+        wanted, layout, ending = self.hyperparameters, self._layout, self.ending
         weights = [member.weights for member in members]
         if isinstance(fitted, Vocabulary) and isinstance(wanted, TextHyperparameters):
-            return build_text_classifier(wanted, weights, fitted, layout, temperature)
+            return build_text_classifier(wanted, weights, fitted, layout, ending.temperature)
         if isinstance(fitted, Scaling):
-            return build_deployable(wanted, weights, fitted, layout, temperature)
+            return build_deployable(wanted, weights, fitted, layout, ending)
         raise TypeError(f"a {type(fitted).__name__} does not go with {type(wanted).__name__}")
 
     def judged_outputs(

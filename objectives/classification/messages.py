@@ -105,6 +105,34 @@ class TextHyperparameters(SequenceHyperparameters):
 
 
 @dataclass(frozen=True, eq=False)
+class LinearPart:
+    """Logistic regression, whose probabilities have a `share` in those of a model.
+
+    Logits are the sum of a sequence's values (timesteps, features), in the data's units, times `kernel`
+    (timesteps, features, classes), plus `bias` (classes,).
+    """
+
+    kernel: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """How a model comes from its networks' logits to probabilities.
+
+    All logits are divided by `temperature` (Guo et al. 2017) if there is one, and the networks' mean
+    probabilities are mixed with those of the `linear` part if there is one.
+    """
+
+    temperature: float | None = None
+    linear: LinearPart | None = None
+
+
+NETWORKS_ALONE = Ending()
+
+
+@dataclass(frozen=True, eq=False)
 class ProbabilitiesRequest:
     """A saved model to classify with.
 

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.messages import (
+    NETWORKS_ALONE,
     PADDING,
+    Ending,
+    LinearPart,
     SequenceHyperparameters,
     TextHyperparameters,
 )
@@ -18,6 +21,7 @@ from objectives.scaling import Scaling
 
 Weights = Sequence[NDArray[np.float32]]
 TEMPERATURE = "temperature"  # what the names of layers begin with that calibrate
+LINEAR, LINEAR_SHARE = "linear", "share_of_linear"  # names of layers
 
 
 @dataclass(frozen=True)
@@ -88,15 +92,14 @@ def build_deployable(
     members: Sequence[Weights],
     scaling: Scaling,
     layout: Layout,
-    temperature: float | None = None,
+    ending: Ending = NETWORKS_ALONE,
 ) -> keras.Model:
     """Build a model of plain Keras layers from raw sequences to probabilities, scaling inside.
 
     `members` are weights of `build_network` in order, one or several, whose probabilities are averaged.
     The input `window` is (batch, timesteps, features) in the data's units, a sequence's last rows; where
     sequences are padded, every value of a row before the first one is `PADDING`. The output
-    `probabilities` is (batch, classes): softmax of the logits divided by `temperature`, where there is
-    one (Guo et al. 2017).
+    `probabilities` is (batch, classes), which `ending` leads to.
     """
     window = keras.Input((hyperparameters.timesteps, layout.features), name="window")
     seen, others = window, []
@@ -107,8 +110,11 @@ def build_deployable(
     centred = keras.layers.Rescaling(1.0, offset=(-scaling.center).tolist(), name="centre")(seen)
     scaled = keras.layers.Rescaling((1.0 / scaling.scale).tolist(), name="scale")(centred)
     inputs = [scaled, *others]
-    mean = mean_probabilities(hyperparameters, members, layout, inputs, temperature)
-    return keras.Model(window, {"probabilities": mean}, name="classifier")
+    found = mean_probabilities(hyperparameters, members, layout, inputs, ending.temperature)
+    if ending.linear is not None:
+        linear = _linear_probabilities(scaled, ending.linear, scaling, ending.temperature)
+        found = _mixture(found, linear, ending.linear.share)
+    return keras.Model(window, {"probabilities": found}, name="classifier")
 
 
 def mean_probabilities(
@@ -131,6 +137,28 @@ def mean_probabilities(
             logits = layer(logits)
         found.append(keras.layers.Softmax(name=f"softmax_{number}")(logits))
     return found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
+
+
+def _linear_probabilities(
+    scaled: Any, part: LinearPart, scaling: Scaling, temperature: float | None
+) -> Any:
+    """Probabilities (batch, classes) by logistic regression on scaled windows."""
+    # In these units, so that float32 does not subtract large numbers from each other.
+    kernel = part.kernel * scaling.scale[:, None]
+    bias = part.bias + np.tensordot(scaling.center, part.kernel.sum(axis=0), axes=1)
+    layer = keras.layers.Dense(len(bias), name=LINEAR)
+    logits = layer(keras.layers.Flatten(name="values")(scaled))
+    layer.set_weights([kernel.reshape(-1, len(bias)), bias])
+    if temperature is not None:
+        logits = keras.layers.Rescaling(1.0 / temperature, name=f"{TEMPERATURE}_{LINEAR}")(logits)
+    return keras.layers.Softmax(name=f"softmax_{LINEAR}")(logits)
+
+
+def _mixture(networks: Any, linear: Any, share: float) -> Any:
+    """Probabilities (batch, classes) of both, those of the linear part having a `share`."""
+    others = keras.layers.Rescaling(1.0 - share, name="share_of_networks")(networks)
+    mine = keras.layers.Rescaling(share, name=LINEAR_SHARE)(linear)
+    return keras.layers.Add(name="mixture")([others, mine])
 
 
 def _zero_padding(values: Any, present: Any) -> Any:

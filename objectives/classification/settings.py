@@ -126,7 +126,11 @@ class SequenceFinal(FinalSettings):
     `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
     log loss of the winner's validation predictions smallest (Guo et al. 2017): no member's prediction
     of a class changes, only how sure it is.
+
+    With `linear` the members' mean is mixed with logistic regression on all values of a sequence, where
+    all have as many steps; its penalty and its share are those of the smallest log loss on validation.
     """
 
     members: Annotated[Integer, Field(ge=1)] = 5
     calibration: Literal["none", "temperature"] = "none"
+    linear: bool = True

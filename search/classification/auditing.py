@@ -30,6 +30,7 @@ from search.checklist import (
 )
 from search.classification.audit_subject import ClassSubject, covered
 from search.classification.disturbing import learning, other_rows, padding, shorter_tests
+from search.classification.linear_audit import linear_part
 from search.refitting import MODEL, TRAIN_ONLY_MODEL
 from search.saved_scaling import (
     distance,
@@ -54,6 +55,7 @@ def audit_classifier(subject: ClassSubject) -> tuple[Check, ...]:
     calibration = {}
     if subject.stored.temperature is not None:
         calibration = {"the temperature is fitted on validation sequences alone": _temperature}
+    linear = {"the linear part is fitted on what each model may know": linear_part}
     unpadded = {"padding does not change a probability": padding}
     checks: dict[str, Callable[[ClassSubject], Finding]] = {
         "the data are those that were searched": _data,
@@ -65,6 +67,7 @@ def audit_classifier(subject: ClassSubject) -> tuple[Check, ...]:
             statistic, TRAIN_ONLY_MODEL, train
         ),
         f"{MODEL}: {fitted} training and validation rows alone": partial(statistic, MODEL, known),
+        **(linear if subject.stored.validation.linear_share else {}),
         **calibration,
         "what is not trained on does not change what is learnt": learning,
         "baselines were judged on the same sequences as the model": _baselines,
@@ -159,7 +162,7 @@ def _vocabulary(model: str, numbers: _Numbers, subject: ClassSubject) -> Finding
 
 def _temperature(subject: ClassSubject) -> Finding:
     validation, saved = subject.stored.validation, saved_temperature(subject.directory / MODEL)
-    fresh = fit_temperature(validation.logits, validation.labels)
+    fresh = fit_temperature(validation.logits, validation.labels, validation.shares)
     return abs(saved / fresh - 1) <= SAME, (
         f"{MODEL} has {saved:.6g}, and {fresh:.6g} is best for the "
         f"{counted(len(validation.labels), 'sequence')} that validate"

@@ -48,7 +48,7 @@ def _first_epoch(
     """Train the winner, as it was begun in the last fold, on other rows and labels."""
     training = subject.study.training.model_copy(update={"epochs": 1})
     with TemporaryDirectory() as folder:
-        task = replace(_task(subject, values, Path(folder)), labels=labels, training=training)
+        task = replace(task_of(subject, values, Path(folder)), labels=labels, training=training)
         task = replace(task, split=task.split.last_fold())
         outcome: TrialOutcome = in_worker(
             TrialRequest(task, subject.winner, subject.stored.seed), Compute()
@@ -56,7 +56,8 @@ def _first_epoch(
     return outcome
 
 
-def _task(subject: ClassSubject, values: NDArray[np.float64], folder: Path) -> SequenceTask:
+def task_of(subject: ClassSubject, values: NDArray[np.float64], folder: Path) -> SequenceTask:
+    """The task on other rows (rows, features), which are written into `folder`."""
     path = folder / "rows.npy"
     np.save(path, values, allow_pickle=False)
     return task_with_rows(subject.preparation, subject.study, path)
@@ -87,7 +88,7 @@ def other_rows(subject: ClassSubject) -> Finding:
         replaced = np.arange(len(sequences.values)) >= now
     both = np.concatenate([asked, later])
     with TemporaryDirectory() as folder:
-        task = _task(subject, _with_noise(sequences, replaced), Path(folder))
+        task = task_of(subject, _with_noise(sequences, replaced), Path(folder))
         found = classify_with(subject.directory / MODEL, task, test[both])
     change = np.abs(found - subject.stored.test[both]).max(axis=1)
     mine, others = change[: len(asked)], change[len(asked) :]
@@ -112,7 +113,7 @@ def padding(subject: ClassSubject) -> Finding:
     """Whether sequences that are classified alone, without padding, have the same probabilities."""
     places, test = shorter_tests(subject), subject.preparation.split.test
     with TemporaryDirectory() as folder:
-        task = _task(subject, subject.sequences.values, Path(folder))
+        task = task_of(subject, subject.sequences.values, Path(folder))
         model = subject.directory / MODEL
         found = classify_with(model, task, test[places], alone=subject.winner)
     change = float(np.abs(found - subject.stored.test[places]).max())

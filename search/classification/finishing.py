@@ -17,7 +17,7 @@ from objectives.export.messages import TEXT, WINDOW
 from objectives.objective import any_hyperparameters
 from reports.classification.contents import ClassificationReport
 from reports.files import write_text_atomically
-from reports.wording import listed
+from reports.wording import listed, number
 from search.classification.preparation import SequencePreparation
 from search.classification.reporting import classification_report
 from search.classification.stored import (
@@ -137,7 +137,19 @@ def _facts(
         "test": f"{len(split.test)} {kind}s{official}",
         **search_facts(study, refitted),
     }
+    if linear := linear_facts(refitted):
+        facts["linear part"] = (
+            f"logistic regression on all values (C = {linear['inverse_penalty']:g}), whose share in the "
+            f"probabilities is {number(linear['share'], 3)}; both chosen by log loss on validation"
+        )
     return facts | fold_facts(winner)
+
+
+def linear_facts(refitted: Refitted) -> dict[str, float] | None:
+    """The share of a model's linear part in its probabilities, and its inverse penalty."""
+    if refitted.linear_share is None or refitted.linear_strength is None:
+        return None
+    return {"share": refitted.linear_share, "inverse_penalty": refitted.linear_strength}
 
 
 def _kind(preparation: SequencePreparation) -> str:
@@ -169,6 +181,7 @@ def write_classifier_metadata(
             "labels": list(sequences.classes),
             "units": "probabilities",
             "temperature": refitted.temperature,
+            "linear": linear_facts(refitted),
         },
         **model_facts(study, winner, refitted, sequences.fingerprint),
     }

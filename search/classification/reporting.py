@@ -93,8 +93,8 @@ def _calibration(stored: StoredProbabilities) -> Calibration | None:
     return Calibration(
         temperature=stored.temperature,
         sequences=len(found.labels),
-        validation_before=_worth(found.labels, averaged(found.logits)),
-        validation_after=_worth(found.labels, averaged(found.logits, stored.temperature)),
+        validation_before=_worth(found.labels, found.probabilities()),
+        validation_after=_worth(found.labels, found.probabilities(stored.temperature)),
         test_before=_worth(stored.truth, stored.uncalibrated),
         test_after=_worth(stored.truth, stored.test),
     )

@@ -4,7 +4,7 @@ A report is rendered from it as often as wanted, and the test set stays closed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,12 @@ def load_probabilities(directory: Path) -> StoredProbabilities | None:
                 seed=int(saved["seed"]),
                 model=str(saved["model"]),
                 classes=tuple(str(name) for name in saved["classes"]),
-                validation=Validation(
-                    *(saved[f"{_VALIDATION}{field.name}"] for field in fields(Validation))
+                validation=Validation.of(
+                    {
+                        name.removeprefix(_VALIDATION): saved[name]
+                        for name in saved.files
+                        if name.startswith(_VALIDATION)
+                    }
                 ),
                 truth=saved["truth"],
                 test=saved["test"],

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras.utils import set_random_seed
+from scipy.special import softmax
 
-from objectives.classification.messages import PADDING
+from objectives.classification.messages import PADDING, Ending, LinearPart
 from objectives.classification.network import Layout, build_deployable, build_network
 from objectives.export.comparison import compare
 from objectives.export.conversion import convert
@@ -130,7 +131,7 @@ def test_two_classes_have_one_logit_and_the_others_is_zero(sequence_hyperparamet
 # ------------------------------------------------------------------------------- deployable model
 
 DEPLOYED = {
-    "equal": {"padded": False, "classes": 2, "noise": 0.3, "dropout": 0.3},
+    "equal": {"padded": False, "classes": 2, "noise": 0.3, "dropout": 0.3, "linear": 0.3},
     "padded": {"padded": True, "classes": 3, "recurrent_dropout": 0.2, "scaling": "min-max"},
     "both_ways": {"padded": True, "classes": 2, "bidirectional": True, "units": (5, 4)},
     "members": {"padded": True, "classes": 3, "skip": "none", "members": 2},
@@ -145,25 +146,38 @@ def raw() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def deployed(sequence_hyperparameters, raw, tmp_path_factory):
+def regression() -> tuple[np.ndarray, np.ndarray]:
+    """Kernel (timesteps, features, 2) and bias (2,) of a linear part, for the data's units."""
+    generator = np.random.default_rng(3)
+    kernel = generator.normal(size=(TIMESTEPS, FEATURES, 2)) / [[10.0], [0.01]]
+    return kernel, -50 * kernel[:, 0].sum(axis=0)
+
+
+@pytest.fixture(scope="module")
+def deployed(sequence_hyperparameters, raw, regression, tmp_path_factory):
     """Each variant's model saved, its inputs, and what scaling, network and softmax give by hand."""
     folder = tmp_path_factory.mktemp("deployed")
     expected = {}
     for name, changes in DEPLOYED.items():
         others = dict(changes)
         padded, classes = others.pop("padded"), others.pop("classes")
-        members = others.pop("members", 1)
+        members, share = others.pop("members", 1), others.pop("linear", 0.0)
         wanted = sequence_hyperparameters(**others)
         layout = Layout(FEATURES, classes, padded)
         networks = [build(wanted, classes, padded) for _ in range(members)]
         networks[-1].set_weights([w * 1.5 for w in networks[-1].get_weights()])
         scaling = fit_scaling(wanted.scaling, raw.reshape(-1, FEATURES))
         weights = [network.get_weights() for network in networks]
-        build_deployable(wanted, weights, scaling, layout).save(folder / f"{name}.keras")
+        linear = LinearPart(*regression, share) if share else None
+        model = build_deployable(wanted, weights, scaling, layout, Ending(linear=linear))
+        model.save(folder / f"{name}.keras")
         scaled = scaling.apply(raw)
         inputs = [scaled, PRESENT] if padded else scaled
         found = [keras.ops.softmax(n(inputs, training=False)).numpy() for n in networks]
         expected[name] = np.mean(found, axis=0)
+        if share:
+            mine = softmax(np.tensordot(raw, regression[0], axes=2) + regression[1], axis=1)
+            expected[name] = (1 - share) * expected[name] + share * mine
         windows = np.where(PRESENT[:, :, None], raw, PADDING) if padded else raw
         np.save(folder / f"{name}.npy", windows.astype(np.float32))
     return folder, expected

@@ -7,7 +7,7 @@ import pytest
 
 from objectives import trial
 from objectives.classification.learner import SequenceLearner
-from objectives.classification.messages import PADDING, ProbabilitiesRequest
+from objectives.classification.messages import PADDING, Ending, ProbabilitiesRequest
 from objectives.classification.predicting import probabilities
 from objectives.classification.split import split_hash
 from objectives.classification.windows import padded_windows
@@ -173,7 +173,12 @@ def test_the_refit_replays_the_path_on_all_but_the_test(refitted):
 
 def test_a_temperature_is_inside_the_models_and_can_be_left_out(refitted, outcome, tmp_path):
     test = refitted.task.split.test
-    hot = replace(refitted, directory=tmp_path, temperature=4.0, members=refitted.members[:1])
+    hot = replace(
+        refitted,
+        directory=tmp_path,
+        endings=(Ending(4.0), Ending(4.0)),
+        members=refitted.members[:1],
+    )
     trial.refit(hot)
     plain = ask(hot, "model.keras", test, calibrated=False)
     logits = np.log(plain)
