@@ -10,6 +10,8 @@ from objectives.classification.recordings import Recordings, whole
 from objectives.errors import InputError
 from objectives.reading import shown
 
+_COMMENTS = ("#", "%")
+
 
 def read_ts(path: Path, source: str, *, labelled: bool = True) -> Recordings:
     """Read a .ts file: a case a line, its dimensions apart by colons, the class label last.
@@ -66,7 +68,7 @@ def _read_header(lines: list[str], source: str) -> tuple[int, bool]:
     labels = True
     for number, line in enumerate(lines):
         words = line.strip().lower().split()
-        if not words or words[0].startswith("#"):
+        if not words or words[0].startswith(_COMMENTS):
             continue
         if words[0] == "@data":
             return number + 1, labels
@@ -82,7 +84,7 @@ def _read_header(lines: list[str], source: str) -> tuple[int, bool]:
 def _cases(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines[first:], start=first + 1):
         text = line.strip()
-        if text and not text.startswith("#"):
+        if text and not text.startswith(_COMMENTS):
             yield number, text
 
 

@@ -13,7 +13,7 @@ from objectives.classification.settings import SequenceSettings
 from objectives.errors import InputError
 
 TS = """#a comment
-@problemName Toy
+%and one of another kind
 @timeStamps false
 @missing true
 @univariate false
