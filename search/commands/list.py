@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from search.commands.opening import open_existing
 from storage.records import StudySummary, list_studies
@@ -18,12 +18,13 @@ def execute(storage: str | None, out: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_plain(study) for study in studies], indent=2))
         return 0
-    table = Table("study", "best", *_STATES, "started", header_style="bold")
+    started = Column("started", overflow="fold")  # cut, it would hide the day
+    table = Table("study", "best", *_STATES, started, header_style="bold")
     for study in studies:
         best = "-" if study.best is None else f"{study.best:.5g}"
-        started = "-" if study.started is None else f"{study.started:%Y-%m-%d %H:%M}"
+        since = "-" if study.started is None else f"{study.started:%Y-%m-%d %H:%M}"
         counts = (str(study.counts.get(state, 0)) for state in _STATES)
-        table.add_row(study.name, best, *counts, started)
+        table.add_row(study.name, best, *counts, since)
     Console().print(table if studies else "no studies yet")
     return 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from reports.bundle import Bundle
 from search.commands.opening import open_existing, results_folder
@@ -29,7 +29,8 @@ def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bo
     if as_json:
         print(json.dumps([_plain(model) for model in models], indent=2))
         return 0
-    table = Table("study", "version", "stage", "since", "test", "bundle", header_style="bold")
+    path = Column("bundle", overflow="fold")  # whole, to be copied
+    table = Table("study", "version", "stage", "since", "test", path, header_style="bold")
     for model in models:
         since = f"{model.changed:%Y-%m-%d %H:%M}"
         table.add_row(

@@ -1,5 +1,6 @@
 """`lstm-search storage`: look after a database."""
 
+import logging
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +34,11 @@ def check(url: str) -> int:
 
 def upgrade(url: str) -> int:
     """Bring the schema to the newest version."""
-    before, after = maintenance.upgrade(url)
+    logging.disable(logging.INFO)  # Alembic's steps
+    try:
+        before, after = maintenance.upgrade(url)
+    finally:
+        logging.disable(logging.NOTSET)
     what = f"was {after} already" if before == after else f"went from {before} to {after}"
     print(f"the schema of {redacted(url)} {what}")
     return 0

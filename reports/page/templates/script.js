@@ -6,7 +6,7 @@
   const plots = [...document.querySelectorAll(".plot")];
   const touch = matchMedia("(pointer: coarse)").matches;
   const PRINTED = { width: 660, height: 300, autosize: false }; // between the margins of an A4 page
-  const ROUND = [...Array(16).keys()].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power - 9}`)));
+  const round = (digits) => [...Array(16).keys()].flatMap((power) => digits.map((digit) => Number(`${digit}e${power - 9}`)));
 
   // A string such as "--model" names a colour of the style sheet.
   function coloured(value, styles) {
@@ -17,8 +17,9 @@
     return value;
   }
 
-  function withStyle(layout, styles, narrow) {
+  function withStyle(layout, styles, width) {
     const colour = (name) => styles.getPropertyValue(name).trim();
+    const narrow = width < 480;
     const axis = { gridcolor: colour("--rule"), zerolinecolor: colour("--rule"), linecolor: colour("--rule"), automargin: true };
     const styled = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -30,8 +31,12 @@
       hovermode: "closest", dragmode: touch ? false : "zoom", ...layout,
     };
     for (const key of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
-      const few = layout[key].type === "log" ? { tickvals: ROUND, ticktext: ROUND.map(String), tickangle: 0 } : {};
-      styled[key] = { ...axis, ...few, ...layout[key], title: { standoff: 8, ...layout[key].title } };
+      const [from, to] = layout[key].domain ?? [0, 1];
+      const short = key.startsWith("x") && (to - from) * width < 240; // pixels, in which few labels fit
+      const ticks = round(short ? [1, 3] : [1, 2, 5]);
+      const few = layout[key].type === "log" ? { tickvals: ticks, ticktext: ticks.map(String), tickangle: 0 } : short && layout[key].type !== "category" ? { nticks: 4 } : {};
+      const small = short ? { tickfont: { size: 10 } } : {};
+      styled[key] = { ...axis, ...few, ...small, ...layout[key], title: { standoff: 8, ...layout[key].title } };
     }
     return styled;
   }
@@ -40,9 +45,9 @@
     const styles = getComputedStyle(root);
     const figure = JSON.parse(plot.nextElementSibling.textContent);
     for (const trace of figure.data) if (trace.x === "shared") trace.x = figure.data[0].x;
-    const narrow = plot.clientWidth < 480;
-    if (narrow) for (const trace of figure.data) if (trace.marker) trace.marker.showscale = false;
-    const layout = withStyle(coloured(figure.layout, styles), styles, narrow);
+    const width = size ? size.width : plot.clientWidth;
+    if (width < 480) for (const trace of figure.data) if (trace.marker) trace.marker.showscale = false;
+    const layout = withStyle(coloured(figure.layout, styles), styles, width);
     Object.assign(layout, size);
     // Zooming by the reader is kept from one drawing to the next.
     layout.uirevision = "kept";
