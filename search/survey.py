@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from objectives.dataset import Dataset, dataset_from_frame
 from objectives.errors import InputError
-from objectives.reading import check_once, listed, read_table, read_times, read_values
+from objectives.reading import check_once, listed, read_table, read_times, read_values, shown
 from objectives.settings import DataSettings, Fill
+from reports.wording import counted
 
 _FEWEST_ROWS = 20
 _FIRST_LOOK = 50
@@ -76,7 +77,7 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
     _check_header(frame, source)
     if len(frame) < _FEWEST_ROWS:
         raise InputError(
-            f"{source}: {len(frame)} rows are too few to train, validate and test on: "
+            f"{source}: {counted(len(frame), 'row')}, too few to train, validate and test on: "
             f"give at least {_FEWEST_ROWS}"
         )
     almost = None
@@ -85,6 +86,8 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
     elif time is None:
         time, almost = _find_time(frame, source)
     numbers, left_out = _numeric(frame, time, source)
+    if not (targets or numbers):
+        raise InputError(f"{source}: {_no_numbers(frame, left_out)}")
     targets = targets or (_default_target(numbers, source),)
     left_out |= _useless(numbers, targets)
     features = tuple(name for name in numbers if name not in left_out)
@@ -156,9 +159,17 @@ def _numeric(
     return numbers, left_out
 
 
+def _no_numbers(frame: pd.DataFrame, left_out: dict[str, str]) -> str:
+    """That there is nothing to forecast, with a cell that may have been meant for a number."""
+    cells = [f" ({name!r} begins with {shown(frame[name].iloc[0])})" for name in left_out]
+    seen = cells[-1] if cells else ""
+    return (
+        f"has no column of numbers{seen}, so there is nothing to forecast: give a column of plain "
+        "numbers, decimals with a point"
+    )
+
+
 def _default_target(numbers: dict[str, NDArray[np.float64]], source: str) -> str:
-    if not numbers:
-        raise InputError(f"{source}: has no column of numbers, so there is nothing to forecast")
     for name, column in reversed(numbers.items()):
         present = column[~np.isnan(column)]
         if len(present) and present.min() < present.max():

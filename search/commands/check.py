@@ -1,9 +1,11 @@
 """`lstm-search check`: validate a study file and its data, and show what would be searched."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.classification.preparation import SequencePreparation
@@ -30,7 +32,8 @@ def execute(path: Path, data: Path | None) -> int:
     size = study.space.size()
     points = "unlimited (a range is continuous)" if size is None else f"{size:,}"
     console.print(f"different points: {points}; trials asked for: {study.trials}")
-    console.print(f"[green]{path} and its data are fine.[/] Next: lstm-search run {path}")
+    console.print(f"[green]{escape(str(path))} and its data are fine.[/]", end=" ")
+    console.print(f"Next: lstm-search run {shlex.quote(str(path))}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -12,6 +12,7 @@ from objectives.dataset import Dataset
 from objectives.errors import InputError
 from objectives.ranges import WholeRange
 from objectives.season import find_season
+from reports.wording import counted
 from search.study import load_study
 from search.study_template import (
     Plan,
@@ -178,7 +179,7 @@ def _report(seen: Survey, plan: Plan, data: Path, out: Path) -> None:
         column = f"column {seen.time!r}" if seen.time else "the index"
         time = f"time: {column}, {times[0]} to {times[-1]}, step {step_in_words(seen.dataset)}"
     lines = [
-        f"{data}: {seen.rows} rows, {len(seen.features)} columns of numbers",
+        f"{data}: {counted(seen.rows, 'row')}, {counted(len(seen.features), 'column')} of numbers",
         time,
         missing_in_words(seen) + ("" if seen.fill == "none" else f"; fill = {seen.fill}"),
         *([left_out_in_words(seen)] if seen.left_out else []),

@@ -514,7 +514,7 @@ def shuffled(frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("frame", "targets", "options", "message"),
     [
-        (hourly(19), (), {}, "19 rows are too few"),
+        (hourly(19), (), {}, "19 rows, too few"),
         (hourly(), ("laod",), {}, "no column 'laod'.*did you mean 'load'"),
         (hourly(), ("site",), {}, "'site', row 0: expected a number, received 'Kiel'"),
         (hourly(), ("load", "load"), {}, "'load' is listed twice in targets"),
@@ -523,7 +523,7 @@ def shuffled(frame: pd.DataFrame) -> pd.DataFrame:
         (hourly(), (), {"horizon": 0}, "--horizon: must be at least 1 row. Received: 0"),
         (hourly(), (), {"horizon": 170}, "largest horizon that fits"),
         (hourly(), (), {"horizon": 100_000}, "too few for timesteps 1 . horizon 100000"),
-        (hourly()[["when", "site"]], (), {}, "no column of numbers, so there is nothing"),
+        (hourly()[["when", "site"]], (), {}, "numbers .'site' begins with 'Kiel'., so there is nothing"),
         (hourly().assign(wind=1, load=2), (), {}, "no column of numbers varies"),
         (shuffled(hourly()), (), {}, "row 2: the timestamp 2024-01-01 01:00:00 is earlier"),
         (pd.concat([hourly(), hourly().tail(1)]), (), {}, "is that of row 999 too"),
