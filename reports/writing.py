@@ -1,5 +1,6 @@
 """Writing a whole report into a folder."""
 
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def write_figures(report: SearchReport, directory: Path) -> dict[str, Path]:
     written = {}
     for name, figure in draw_figures(report).items():
         written[name] = directory / f"{name}.png"
-        with atomically(written[name]) as temporary:
+        with atomically(written[name]) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # names in letters that the font lacks
             figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)
     return written

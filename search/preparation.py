@@ -72,10 +72,28 @@ def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
     longest = study.space.largest_timesteps
     split = cut(len(dataset.values), study.split, study.data, longest, dataset.times)
     train = split.train
+    _check_precision(dataset, train)
     dataset = dataset.knowing(train.first, train.end)
     training_targets = dataset.values[train.first : train.end, : len(dataset.targets)]
     season = find_season(training_targets, dataset.step, study.data.season, dataset.frequency)
     return Preparation(dataset, split, season, validation_hash(split))
+
+
+def _check_precision(dataset: Dataset, train: Part) -> None:
+    """Raise InputError for a column whose training rows single precision hardly tells apart."""
+    rows = dataset.values[train.first : train.end]
+    largest = np.abs(rows).max(axis=0)  # (columns,)
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviations = rows.std(axis=0)
+        steps = np.spacing(largest.astype(np.float32))
+    bad = ~(steps <= deviations / 4) & (rows.min(axis=0) < rows.max(axis=0))
+    if bad.any():
+        place = int(bad.argmax())
+        raise InputError(
+            f"{dataset.source}: column {dataset.columns[place]!r} reaches {largest[place]:.4g} with a "
+            f"deviation of {deviations[place]:.4g} in training, which the single precision of a network "
+            "cannot hold: subtract a constant from it, or divide it by one"
+        )
 
 
 def make_directory(directory: Path) -> None:

@@ -1,7 +1,8 @@
 """What is fitted inside a saved Keras model, read from its file without loading it."""
 
 import json
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -97,10 +98,16 @@ def saved_vocabulary(model: Path) -> tuple[str, ...]:
 
 
 def _layers(model: Path) -> dict[str, Mapping[str, Any]]:
-    """The configuration of each layer by its name."""
+    """The configuration of each layer by its name, those of models inside the model too."""
     with ZipFile(model) as archive:
         config = json.loads(archive.read("config.json"))
-    return {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
+    return _by_name(config["config"]["layers"])
+
+
+def _by_name(layers: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    configurations = [layer["config"] for layer in layers]
+    inside = ChainMap(*(_by_name(found.get("layers", ())) for found in configurations))
+    return {**inside, **{found["name"]: found for found in configurations}}
 
 
 def _of_inputs(layers: Mapping[str, Mapping[str, Any]]) -> Scaling:

@@ -55,10 +55,16 @@ def study_figures(study: optuna.Study, shares: Mapping[str, float]) -> dict[str,
     if shares:
         drawn["importances"] = lambda: plot_param_importances(study)
         drawn["slice"] = lambda: plot_slice(study, two, target_name=metric)
-    if len(two) == 2:
+    if len(two) == 2 and all(_varies(study, name) for name in two):
         drawn["contour"] = lambda: plot_contour(_sample(study), two, target_name=metric)
     drawn["intermediate"] = lambda: _by_state(plot_intermediate_values(study), study, metric)
     return {name: plain for name, draw in drawn.items() if (plain := _plain(draw)) is not None}
+
+
+def _varies(study: optuna.Study, name: str) -> bool:
+    """Whether complete trials have several values of a hyperparameter: else Optuna complains."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return len({trial.params[name] for trial in trials if name in trial.params}) > 1
 
 
 def _sample(study: optuna.Study) -> optuna.Study:
@@ -97,7 +103,9 @@ def _by_state(figure: Figure, study: optuna.Study, metric: str) -> Figure:
 def _plain(draw: Callable[[], Figure]) -> dict[str, Any] | None:
     """Draw, and leave out Optuna's title and template: the page has its own."""
     try:
-        figure = draw()
+        with warnings.catch_warnings():  # of few trials, which the page shows
+            warnings.simplefilter("ignore")
+            figure = draw()
     except (ValueError, RuntimeError, ZeroDivisionError):  # too few trials, or nothing varies
         return None
     if not figure.data:

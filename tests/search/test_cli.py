@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -171,6 +172,22 @@ def test_missing_empty_and_unreadable_files_get_one_line(
     assert word in complaint("check", str(path))
     assert "no such study file" in complaint("check", str(tmp_path / "absent.toml"))
     assert complaint("check", str(tmp_path)).count(str(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("values", [(1e9, 1e9 + 1), (-1e300, 1e300)], ids=["far from zero", "vast"])
+def test_what_single_precision_cannot_hold_gets_one_line(
+    tmp_path: Path, write_study: Callable[..., Path], values: tuple[float, float]
+) -> None:
+    path = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "wave.csv")
+    name = table.columns[-1]
+    table[name] = np.resize(values, len(table))
+    table.to_csv(tmp_path / "wave.csv", index=False)
+    assert f"column {name!r} reaches 1e+" in complaint("check", str(path))
+    table.assign(**{name: np.resize((1e5, 1e5 + 1), len(table))}).to_csv(
+        tmp_path / "wave.csv", index=False
+    )
+    assert call("check", str(path))[0] == 0
 
 
 def test_unreachable_database_and_unwritable_folder_are_found_before_the_search(

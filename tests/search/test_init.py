@@ -523,7 +523,12 @@ def shuffled(frame: pd.DataFrame) -> pd.DataFrame:
         (hourly(), (), {"horizon": 0}, "--horizon: must be at least 1 row. Received: 0"),
         (hourly(), (), {"horizon": 170}, "largest horizon that fits"),
         (hourly(), (), {"horizon": 100_000}, "too few for timesteps 1 . horizon 100000"),
-        (hourly()[["when", "site"]], (), {}, "numbers .'site' begins with 'Kiel'., so there is nothing"),
+        (
+            hourly()[["when", "site"]],
+            (),
+            {},
+            "numbers .'site' begins with 'Kiel'., so there is nothing",
+        ),
         (hourly().assign(wind=1, load=2), (), {}, "no column of numbers varies"),
         (shuffled(hourly()), (), {}, "row 2: the timestamp 2024-01-01 01:00:00 is earlier"),
         (pd.concat([hourly(), hourly().tail(1)]), (), {}, "is that of row 999 too"),

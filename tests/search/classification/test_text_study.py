@@ -49,6 +49,7 @@ patience = 8
 
 [final]
 members = 1
+calibration = "temperature"
 
 [confirm]
 seeds = 0
