@@ -45,6 +45,7 @@ def convert(request: ConversionRequest) -> ConversionOutcome:
 
     A format that cannot be written leaves no file and is among the failures, with the reason.
     """
+    tf.get_logger().setLevel("ERROR")  # it warns of tables of words that no format keeps
     loaded = keras.saving.load_model(request.model, compile=False, safe_mode=True)
     model = rebuild(loaded)
     windows = np.load(request.windows, allow_pickle=False)
