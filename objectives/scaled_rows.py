@@ -46,12 +46,14 @@ def _write(path: Path, scaling: Scaling, values: NDArray[np.float64]) -> None:
     """Write under a name of this process's own, then rename: several trials may come here at once."""
     unfinished = path.with_name(f"unfinished_{os.getpid()}_{path.name}")
     try:
-        written = np.lib.format.open_memmap(
-            unfinished, mode="w+", dtype=np.float32, shape=values.shape
-        )
-        for start in range(0, len(values), _AT_ONCE):
-            written[start : start + _AT_ONCE] = scaling.apply(values[start : start + _AT_ONCE])
-        written.flush()
+        # Not mapped: on a full disk a write into mapped memory kills the process.
+        with unfinished.open("wb") as file:
+            kind = np.lib.format.dtype_to_descr(np.dtype(np.float32))
+            header = {"descr": kind, "fortran_order": False, "shape": values.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, len(values), _AT_ONCE):
+                scaled = scaling.apply(values[start : start + _AT_ONCE])
+                file.write(np.ascontiguousarray(scaled, np.float32).data)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -291,7 +291,7 @@ def _serve(
         return  # the worker is gone: nobody is left to tell
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        connection.send(_Failed(reason, traceback.format_exc(), lost=_of_memory(error)))
+        connection.send(_Failed(reason, traceback.format_exc(), lost=_of_means(error)))
 
 
 def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
@@ -317,6 +317,7 @@ def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
     return trial.run_trial(request, go_on)
 
 
-def _of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out: TensorFlow's is no MemoryError."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+def _of_means(error: Exception) -> bool:
+    """Whether memory ran out, of which TensorFlow has an error of its own, or a file failed."""
+    named = type(error).__name__ == "ResourceExhaustedError"
+    return named or isinstance(error, MemoryError | OSError)

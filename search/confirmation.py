@@ -19,7 +19,7 @@ from search.interruption import interruptions_noted
 from search.orphans import experimental
 from search.preparation import make_directory
 from search.study import AnyStudy, ConfirmSettings
-from search.worker import WorkerName
+from search.worker_name import WorkerName
 from storage.artifacts import LOCATION
 from storage.database import Database
 from storage.records import (

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from search.budget import shared_settings, trials_left
 from search.slots import try_again
 from search.study import AnyStudy
-from search.worker import WorkerName
+from search.worker_name import WorkerName
 
 
 def trials_to_begin(found: optuna.Study, study: AnyStudy) -> int:

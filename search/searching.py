@@ -19,7 +19,8 @@ from search.local_workers import run_here
 from search.orphans import experimental
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import AnyPreparation, Task
-from search.worker import WorkerName, WorkOrder
+from search.worker import WorkOrder
+from search.worker_name import WorkerName
 from storage.database import Database
 from storage.records import StudyRecord, find_study, record_of_study
 from storage.turn import wait_for_turn

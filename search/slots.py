@@ -6,11 +6,11 @@ draws of every later trial are those of an undisturbed study.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from storage.database import Database
 from storage.known_trials import newest_trials
@@ -18,6 +18,8 @@ from storage.known_trials import newest_trials
 MOST_RETRIES = 2
 _FEW = 100
 _KEPT = ("confirms", "run", "seed")  # attributes that a retry takes over
+_DRAWN = "hyperparameters"  # the attribute of a trial that has all its parameters
+_CHOICES = ("fixed_params", "grid_id", "search_space")  # Optuna's, made before anything is drawn
 _SLOT, _RETRY = "slot", "retry_of"  # attributes of a retry: its slot, and the number it stands for
 
 
@@ -95,13 +97,20 @@ def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> 
     if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
         return False
     kept = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
-    study.enqueue_trial(
-        trial.params,
-        user_attrs={
-            **kept,
-            _SLOT: slot_of(trial, trials),
-            _RETRY: trial.number,
-            "tries": tries,
-        },
+    marks = {_SLOT: slot_of(trial, trials), _RETRY: trial.number, "tries": tries}
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            system_attrs=_chosen(trial),
+            user_attrs={**kept, **marks},
+        )
     )
     return True
+
+
+def _chosen(trial: FrozenTrial) -> dict[str, Any]:
+    """What makes a retry draw what the trial drew, or would have drawn: Optuna's own attributes."""
+    if _DRAWN in trial.user_attrs:
+        return {"fixed_params": trial.params}
+    # Parameters drawn before it was lost, if they stayed, would change what is drawn for the others.
+    return {name: trial.system_attrs[name] for name in _CHOICES if name in trial.system_attrs}

@@ -5,22 +5,21 @@ It asks for a trial, has it trained in a process of its own, and tells the study
 
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
 
 import optuna
-import psutil
 from optuna.artifacts._protocol import ArtifactStore
-from optuna.exceptions import OptunaError
+from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from objectives.checkpoint import remove_checkpoint
+from objectives.errors import InputError
 from objectives.messages import Checkpointing, Compute, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
@@ -34,6 +33,7 @@ from search.study import AnyStudy
 from search.tasks import Task
 from search.trial_files import Destination, describe_trial
 from search.weights import save_outcome
+from search.worker_name import WorkerName
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
@@ -62,32 +62,11 @@ class WorkOrder:
     stop: Path
 
 
-class WorkerName(NamedTuple):
-    """Who runs a trial: a process, told apart from a later one with the same number by its birth."""
+class _LeftRunningError(BaseException):
+    """Takes a database's error past Optuna, which would store that the trial had failed.
 
-    host: str
-    pid: int
-    born: float
-
-    @classmethod
-    def mine(cls) -> "WorkerName":
-        """This process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
-
-    @property
-    def text(self) -> str:
-        """The name in one word, for a lock."""
-        return ":".join(str(part) for part in self)
-
-    @property
-    def dead(self) -> bool:
-        """Whether it is known to have ended: it was on this machine and is here no more."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.born) > 1.0
-        except psutil.NoSuchProcess:
-            return True
+    The trial stays running without signs of life, and is tried again as that of a dead worker is.
+    """
 
 
 def work(order: WorkOrder, number: int) -> None:
@@ -135,9 +114,13 @@ def _work(order: WorkOrder, number: int, stop: Callable[[], str | None]) -> None
             if getattr(error, "__notes__", None):
                 print(*error.__notes__, sep="\n", flush=True)
             raise
+        except (SQLAlchemyError, StorageInternalError) as error:
+            raise _LeftRunningError from error
 
     while not stop():
         try:
+            if not order.task.rows.exists():
+                raise InputError(f"{order.task.rows}: is gone; the same command makes it again")
             now = shared_settings(study, settings)
             slots = count_slots(study, storage, now.trials)
             turn = wait_for_turn(storage, now.name, worker.text) if slots.scarce else ExitStack()
@@ -147,16 +130,26 @@ def _work(order: WorkOrder, number: int, stop: Callable[[], str | None]) -> None
                 if not slots.left or has_enough(study, now):
                     break
                 study.optimize(run, n_trials=1, catch=(TrialFailedError,))
-        except (OptunaError, ValueError, AssertionError) as error:
-            # Optuna tells the end of a trial that others have declared dead by any of these.
-            if not (passing(error) or (begun and _declared_dead(storage, begun[-1]))):
-                raise
-            print(f"trial was given up: {error}", flush=True)
+        except (OptunaError, ValueError, AssertionError, _LeftRunningError) as error:
+            # Optuna tells the end of a trial that others have declared dead by any of the first three.
+            cause = _database_error_in(error)
+            if not (passing(cause) or (begun and _declared_dead(storage, begun[-1]))):
+                raise cause from None
+            print(f"trial was given up: {cause}", flush=True)
 
 
 def heartbeat(grace_period: int) -> Heartbeat:
     """Signs of life, five at least in each grace period (seconds)."""
     return Heartbeat(min(60, grace_period // 5), grace_period, on_stale_trial)
+
+
+def _database_error_in(error: BaseException) -> BaseException:
+    """What the database said where a trial was left running, or could not be told; else the error."""
+    if isinstance(error, _LeftRunningError):
+        return error.__cause__ or error
+    # Optuna's own assertion takes the place of the error of a trial that could not be told.
+    told = error.__context__ if isinstance(error, AssertionError) else None
+    return told if isinstance(told, SQLAlchemyError | StorageInternalError) else error
 
 
 def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:

@@ -36,14 +36,19 @@ def _explain(error: Exception) -> int:
     from reports.bundle.errors import BundleError  # noqa: PLC0415
     from storage.errors import StorageError, is_full, reason  # noqa: PLC0415
 
-    if isinstance(error, InputError | BundleError | StorageError | LostTrialError):
-        print(f"lstm-search: {error}", file=sys.stderr)
-        return 1
-    if is_full(error):
-        print(
-            f"lstm-search: no room is left ({reason(error)}): make some, and the same command goes on",
-            file=sys.stderr,
+    said = None
+    if isinstance(error, InputError | BundleError | StorageError):
+        said = f"{error}"
+    elif is_full(error):
+        said = f"no room is left ({reason(error)}): make some, and the same command goes on"
+    elif isinstance(error, LostTrialError):
+        said = f"{error}; what is finished is kept: run it again to go on"
+    elif isinstance(error, OSError) and error.filename:
+        said = (
+            f"{error.filename}: {error.strerror}; what is finished is kept: run it again to go on"
         )
+    if said is not None:
+        print(f"lstm-search: {said}", file=sys.stderr)
         return 1
     traceback.print_exception(error)
     print("lstm-search: this is a bug; please report it with the lines above", file=sys.stderr)

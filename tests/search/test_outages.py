@@ -1,17 +1,24 @@
 """Searches whose database, disk or clock fails while trials are running."""
 
+import multiprocessing
 import shutil
 import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import make_url
 
+from objectives.messages import ForecastTask
+from objectives.scaled_rows import scaled_rows
+from objectives.settings import DataSettings, SplitSettings, TrainingSettings
+from objectives.split import cut
 from search.study import STORAGE_VARIABLE
 from storage.database import open_storage
 from storage.records import StudyRecord, read_study
@@ -28,6 +35,7 @@ from tests.servers import Server
 Start = Callable[..., "subprocess.Popen[str]"]
 Write = Callable[..., Path]
 AWAY = 60  # seconds
+DATA = DataSettings(targets=("first",), horizon=3)
 
 
 def record_of(url: str) -> StudyRecord:
@@ -87,13 +95,11 @@ def test_a_database_that_restarts_and_then_is_away_for_a_minute_is_outlasted(
         assert password not in log.read_text()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 KiB."""
-    folder = tmp_path / "disk"
+@contextmanager
+def disk(folder: Path, size: str) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -101,7 +107,50 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with disk(tmp_path / "disk", "8k") as folder:
+        yield folder
+
+
+def test_rows_are_scaled_in_memory_where_the_disk_is_full(tmp_path: Path) -> None:
+    split = cut(2000, SplitSettings(), DATA, 12, None)
+    with disk(tmp_path / "disk", "40k") as folder:  # room for the rows and half of what is scaled
+        path = folder / "rows.npy"
+        np.save(path, np.random.default_rng(0).normal(size=(2000, 2)))
+        task = ForecastTask(path, 1, split, TrainingSettings())
+        context = multiprocessing.get_context("fork")  # what is written unchecked kills a process
+        process = context.Process(target=scaled_rows, args=(task, "standard", split.train))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        assert list(folder.iterdir()) == [path]
+
+
+def test_a_search_that_a_full_disk_ended_loses_no_trial(
+    finished: Finished, tmp_path: Path, write_study: Write, start: Start
+) -> None:
+    path = write_study(tmp_path, trials=6)
+    with disk(tmp_path / "runs", "20m") as folder:
+        process = start("run", path, "--out", folder, "--workers", 1)
+        wait_for(lambda: (folder / "studies.db").exists() or None, process)
+        wait_for(lambda: training_in(f"sqlite:///{folder}/studies.db"), process)
+        filling = folder / "filling"
+        with suppress(OSError):
+            filling.write_bytes(bytes(2**25))
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1, errors
+        last = errors.splitlines()[-1]
+        assert last.startswith("lstm-search: no room is left (database or disk is full)"), errors
+        filling.unlink()
+        again = start("run", path, "--out", folder, "--workers", 1)
+        _, errors = again.communicate(timeout=PATIENCE)
+        assert again.returncode == 0, errors
+        record = stored(tmp_path)
+        assert outcomes(record) == outcomes(stored(finished[0]))
 
 
 def test_a_full_disk_costs_the_artifact_and_not_the_trial(

@@ -158,6 +158,20 @@ def test_a_grid_point_that_was_lost_is_visited_by_its_retry_alone():
     assert len(points) == len(complete) == GRID.size()
 
 
+@pytest.mark.parametrize(("name", "space"), [("random", SPACE), ("grid", GRID)])
+def test_a_trial_that_is_lost_while_it_is_drawn_is_drawn_as_it_would_have_been(name, space):
+    undisturbed = optuna.create_study(sampler=sampler_of(name, space))
+    undisturbed.optimize(cheap(space), n_trials=3)
+    study = optuna.create_study(sampler=sampler_of(name, space))
+    study.optimize(cheap(space), n_trials=2)
+    lost = study.ask()
+    lost._suggest(*next(iter(space.distributions().items())))
+    study.tell(lost, state=TrialState.FAIL)
+    try_again(study, study.trials[lost.number])
+    study.optimize(cheap(space), n_trials=1)
+    assert params(study.trials)[-1] == params(undisturbed.trials)[-1]
+
+
 def test_each_trial_has_a_sampler_of_its_own_seed():
     seeds = []
 

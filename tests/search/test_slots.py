@@ -15,7 +15,7 @@ def study() -> optuna.Study:
 def ask(study):
     """Begin a trial, and give it as it is in the storage."""
     trial = study.ask()
-    trial.suggest_float("rate", 0.0, 1.0)
+    trial.set_user_attr("hyperparameters", {"rate": trial.suggest_float("rate", 0.0, 1.0)})
     return study.trials[trial.number]
 
 
@@ -75,8 +75,19 @@ def test_a_retry_has_the_parameters_of_the_lost_trial(study):
     lose(study, trial)
     again = ask(study)
     assert again.params == trial.params
-    assert again.user_attrs == {"slot": 0, "retry_of": 0, "tries": 2}
+    marks = {"slot": 0, "retry_of": 0, "tries": 2}
+    assert again.user_attrs == marks | {"hyperparameters": trial.params}
     assert replaced(study.trials) == {0}
+
+
+def test_a_queued_point_that_is_lost_while_it_is_drawn_is_tried_again_whole(study):
+    point = {"rate": 0.25, "width": 0.5}
+    study.enqueue_trial(point)
+    trial = study.ask()
+    trial.suggest_float("rate", 0.0, 1.0)
+    lose(study, trial)
+    again = study.ask()
+    assert {name: again.suggest_float(name, 0.0, 1.0) for name in point} == point
 
 
 def test_a_lost_trial_is_tried_again_a_limited_number_of_times(study):
