@@ -73,6 +73,7 @@ def _stop(
     order: WorkOrder, found: optuna.Study, running: Running, watch: Callable[[], None]
 ) -> None:
     """End the search after the epochs that are running, or at once on a second Ctrl-C."""
+    order.stop.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it meanwhile
     order.stop.touch()
     at_once = False
     try:
