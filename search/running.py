@@ -10,6 +10,7 @@ import pandas as pd
 
 from objectives.errors import InputError
 from reports.writing import write_report
+from search.abandoned import remove_abandoned
 from search.confirmation import choose_winner, confirm
 from search.confirmed import no_winner, read_confirmation
 from search.devices import plan_compute
@@ -60,6 +61,7 @@ def run_study(
     study, preparation = prepare_study(study, frame)
     make_directory(study.directory)
     artifacts = open_artifacts(study.artifacts)
+    remove_abandoned(study.directory, study.artifacts)
     storage = open_storage(study.storage_url, heartbeat=heartbeat(study.study.grace_period))
     found = open_study(storage, study, preparation)
     task = share_data(study, preparation)
