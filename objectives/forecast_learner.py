@@ -101,4 +101,5 @@ class ForecastLearner:
         )
         trainer = WindowTrainer(network, rows, self.hyperparameters, task.training, seed)
         trainer.unit = unit
+        trainer.calendar = task.calendar
         return trainer

@@ -38,13 +38,14 @@ class ForecastTask:
     """What is the same for every trial of a study.
 
     `rows` is a .npy file of float64 (rows, columns), the first `targets` columns being the targets; it
-    is memory-mapped, so that all trials share it.
+    is memory-mapped, so that all trials share it. The last `calendar` columns tell the time.
     """
 
     rows: Path
     targets: int
     split: Split
     training: TrainingSettings
+    calendar: int = 0
 
     def load_rows(self) -> NDArray[np.float64]:
         """Map the rows (rows, columns) into memory, read-only."""

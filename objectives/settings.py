@@ -169,10 +169,14 @@ class TrainingSettings(CommonTraining):
     `loss` is what the optimiser minimises: with "quantile" the pinball loss of all `quantiles` (Koenker
     & Bassett 1978), the median of which is the forecast and what is judged; other losses make no use of
     them.
+    `magnitude_noise` is the deviation of the logarithm of a random factor that changes within a training
+    window are multiplied by, in inputs and targets alike (magnitude scaling, Um et al. 2017), so that
+    networks rely less on how strongly a series moved while they were trained; 0 for windows as they are.
     """
 
     metric: Metric = "mse"
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
+    magnitude_noise: Annotated[Number, Field(ge=0, le=2)] = 0.0
     quantiles: Annotated[Quantiles, Field(min_length=2)] = (0.1, 0.5, 0.9)
 
     @model_validator(mode="after")

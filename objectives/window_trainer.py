@@ -18,7 +18,8 @@ from objectives.settings import MEDIAN, Quantiles, TrainingSettings
 class WindowTrainer(GraphTrainer):
     """A network together with the rows its windows are gathered from; an example is a window's origin.
 
-    `unit` (targets,) turns a scaled error into the one that is judged; ones unless it is set.
+    `unit` (targets,) turns a scaled error into the one that is judged; ones unless it is set. The last
+    `calendar` columns tell the time, whose changes are left as they are; none unless it is set.
 
     Args:
         network: maps (batch, timesteps, columns) to (batch, horizon, targets), both scaled; with
@@ -26,8 +27,8 @@ class WindowTrainer(GraphTrainer):
         rows: (rows, columns) float32, scaled, targets first; used where they are if they are aligned,
             as rows mapped from a file are, so that several processes share them.
         hyperparameters: `batch_size`, `learning_rate` and `optimizer` are read.
-        settings: loss, quantiles, clipping and averaging.
-        seed: of the order of windows.
+        settings: loss, quantiles, magnitude noise, clipping and averaging.
+        seed: of the order of windows, and of the noise.
     """
 
     def __init__(
@@ -43,6 +44,9 @@ class WindowTrainer(GraphTrainer):
         self._timesteps = hyperparameters.timesteps
         self._horizon, self._targets = network.output_shape[1:3]
         self.unit = np.ones(self._targets)
+        self.calendar = 0
+        self._magnitude_noise = settings.magnitude_noise
+        self._noise = keras.random.SeedGenerator(seed % 2**32)
         self._quantiles = settings.forecast_quantiles
         self._loss = _pinball(self._quantiles) if self._quantiles else _LOSSES[settings.loss]
         indices = tf.TensorSpec([None], tf.int64)
@@ -78,12 +82,30 @@ class WindowTrainer(GraphTrainer):
         return rows[:, :, : self._targets]  # (batch, horizon, targets)
 
     def _losses(self, examples: Any) -> Any:
-        aims = self._aims(examples)
+        inputs, aims = self._inputs(examples), self._aims(examples)
+        if self._magnitude_noise:
+            inputs, aims = self._magnified(inputs, aims)
         if self._quantiles:
             aims = aims[..., None]
         # (batch, horizon, targets) or with quantiles (batch, horizon, targets, quantiles)
-        losses = self._loss(self.network(self._inputs(examples), training=True) - aims)
+        losses = self._loss(self.network(inputs, training=True) - aims)
         return tf.reduce_mean(losses, axis=tuple(range(1, len(losses.shape))))
+
+    def _magnified(self, inputs: Any, aims: Any) -> tuple[Any, Any]:
+        """Multiply each window's distance from its last row by a random factor of its own."""
+        drawn = tf.random.stateless_normal(
+            [tf.shape(inputs)[0], 1, 1], seed=tf.cast(self._noise.next(), tf.int64)
+        )
+        factor = tf.exp(self._magnitude_noise * drawn)  # (batch, 1, 1)
+        last = inputs[:, -1:, :]
+        series = tf.range(inputs.shape[2]) < inputs.shape[2] - self.calendar
+        magnified = last + (inputs - last) * tf.where(series, factor, 1.0)
+        base = last[:, :, : self._targets]
+        return magnified, base + (aims - base) * factor
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [*super()._variables, self._noise.state]
 
     def _sum_errors(self, origins: Any, unit: Any) -> tuple[Any, Any]:
         def step(start: Any, squared: Any, absolute: Any) -> tuple[Any, Any, Any]:

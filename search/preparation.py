@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.calendar import calendar_names
 from objectives.dataset import Dataset, dataset_from_frame, read_dataset
 from objectives.errors import InputError
 from objectives.messages import ForecastTask
@@ -125,6 +126,7 @@ def share_rows(preparation: Preparation, study: Study) -> ForecastTask:
         targets=len(preparation.dataset.targets),
         split=preparation.split,
         training=study.training,
+        calendar=len(calendar_names(study.data.calendar)),
     )
 
 

@@ -71,6 +71,7 @@ _TRAINING = {
     "patience": "epochs without a better validation metric before a trial stops",
     "loss": 'what training minimises; or "mae", "huber", "quantile"',
     "quantiles": 'of the forecast, with loss = "quantile"',
+    "magnitude_noise": "0.3: changes in training windows times random factors around 1",
     "metric": 'what trials are judged by; or "mae", "rmse"',
     "optimizer": 'or "adamw", "rmsprop", "sgd"',
     "clip_norm": "bound of the gradient's norm",

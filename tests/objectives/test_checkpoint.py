@@ -112,7 +112,7 @@ def until(epoch: int) -> Callable[[Epoch], bool]:
             {"units": (56, 50), "dropout": 0.3, "optimizer": "sgd"},
         ),
         (
-            {"schedule": "exponential", "metric": "mae"},
+            {"schedule": "exponential", "metric": "mae", "magnitude_noise": 0.3},
             {"units": (4, 64), "dropout": 0.1, "l2": 1e-3, "output": "level"},
         ),
         (

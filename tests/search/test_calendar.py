@@ -12,6 +12,8 @@ from objectives.settings import DataSettings
 from reports.bundle import BundleError, Metadata
 from reports.bundle.frames import series_from_frame
 from reports.bundle.metadata import TimeAxis
+from search.preparation import prepare, share_rows
+from search.study import Study
 from tests.bundles import METADATA
 
 PERIODS = ("week", "day", "year")
@@ -67,3 +69,13 @@ def test_a_bundle_tells_fresh_rows_what_training_was_told(frame):
         series_from_frame(
             frame.drop(columns="when"), replace(about, time=TimeAxis(None, None, None, None))
         )
+
+
+def test_trials_know_how_many_columns_tell_the_time(frame, tmp_path):
+    study = Study(
+        data={**settings().model_dump(exclude_unset=True), "horizon": 2},
+        space={"timesteps": 4},
+        output={"directory": str(tmp_path)},
+    )
+    study.directory.mkdir(parents=True)
+    assert share_rows(prepare(study, frame), study).calendar == 18
