@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import optuna
 
+from objectives.trial_process import LostTrialError
 from search.interruption import interruptions_noted
 from search.orphans import any_running, requeue_orphans, trials_to_begin
 from search.processes import LOOK_SECONDS, worker_pool
@@ -26,6 +27,7 @@ def run_here(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) ->
         look: called about twice a second.
 
     Raises:
+        LostTrialError: workers died again and again.
         KeyboardInterrupt: on Ctrl-C, once the running trials have ended and are queued again; a second
             one ends them at once.
     """
@@ -45,12 +47,17 @@ def run_here(order: WorkOrder, found: optuna.Study, look: Callable[[], None]) ->
                 except BrokenProcessPool:
                     running.clear()
                     if death == MOST_DEATHS:
-                        raise
+                        raise LostTrialError(_deaths_in_words(order, 1 + death)) from None
         except KeyboardInterrupt:
             _stop(order, found, running, watch)
             raise
         finally:
             order.stop.unlink(missing_ok=True)
+
+
+def _deaths_in_words(order: WorkOrder, deaths: int) -> str:
+    logs = order.study.directory / "logs"
+    return f"workers died {deaths} times, as happens when memory runs out; their last words: {logs}"
 
 
 def _keep_busy(

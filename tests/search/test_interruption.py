@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -122,6 +123,32 @@ def test_a_worker_that_is_killed_each_time_is_told_in_one_line(tmp_path: Path) -
     ):
         outcome_of(partial(subprocess.run, shell, check=False), workers=1)
     assert (tmp_path / "tries").read_text() == "begun\n" * 3
+
+
+def test_workers_that_die_again_and_again_are_told_in_one_line(tmp_path: Path) -> None:
+    order = order_for(tmp_path)
+    order.task.rows.touch()
+    storage = open_storage(order.storage_url, heartbeat=heartbeat(300))
+    found = optuna.create_study(study_name="wave", storage=storage)
+    share_settings(found, order.study)
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not ended.wait(0.05):
+            for child in psutil.Process().children():
+                with suppress(psutil.Error):
+                    words = " ".join(child.cmdline())
+                    if "loky" in words and "resource_tracker" not in words:
+                        child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with pytest.raises(LostTrialError, match="workers died 6 times, as happens when memory"):
+            run_here(order, found, lambda: None)
+    finally:
+        ended.set()
+        killer.join()
 
 
 def test_an_idle_worker_ends_when_its_parent_was_killed() -> None:
