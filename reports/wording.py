@@ -6,6 +6,14 @@ from typing import Any
 from reports.contents import Ledger, StudyReport
 
 NO_FIGURE = "-"
+_CLASSIFIERS = {
+    "majority_class": "the majority class",
+    "linear_summary": "logistic regression on summary statistics",
+    "linear_flattened": "logistic regression on flattened sequences",
+    "linear_bag_of_words": "logistic regression on bags of words",
+    "linear_tfidf": "logistic regression on TF-IDF",
+    "dtw_nearest_neighbour": "the nearest neighbour by DTW",
+}
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -48,7 +56,7 @@ def setting(value: Any) -> str:
 
 def baseline_label(name: str) -> str:
     """Give a baseline's name to the reader: "seasonal_naive" is "seasonal naive"."""
-    return name.replace("_", " ")
+    return _CLASSIFIERS.get(name, name.replace("_", " "))
 
 
 def listed(names: list[str]) -> str:

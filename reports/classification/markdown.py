@@ -10,9 +10,9 @@ from reports.classification.contents import (
     FoldScores,
 )
 from reports.classification.tables import SHOWN
-from reports.classification.verdict import TOO_FEW, class_outcome, classifier_label
+from reports.classification.verdict import TOO_FEW, class_outcome
 from reports.markdown_parts import markdown_figure, markdown_table
-from reports.wording import counted, number
+from reports.wording import baseline_label, counted, number
 
 _MOST_CLASSES = 20  # whose confusion fits on a page
 
@@ -32,7 +32,7 @@ def _scores(report: ClassificationReport) -> str:
     rows = [
         ("**refitted model**", report.test),
         ("winner before the refit (train only)", report.train_only),
-        *((classifier_label(name), scores) for name, scores in report.baselines.items()),
+        *((baseline_label(name), scores) for name, scores in report.baselines.items()),
     ]
     cells = [[name, *(number(scores[metric]) for metric in SHOWN)] for name, scores in rows]
     table = markdown_table(["Classifier", *SHOWN.values()], cells)
@@ -87,7 +87,7 @@ def _difference_rows(uncertainty: ClassUncertainty) -> list[Sequence[str]]:
     words = {BETTER: BETTER, WORSE: "**WORSE**", UNCLEAR: UNCLEAR}
     return [
         [
-            classifier_label(name),
+            baseline_label(name),
             number(difference.scores["accuracy"].figure),
             span(difference.scores["accuracy"].low, difference.scores["accuracy"].high),
             str(difference.model_only),

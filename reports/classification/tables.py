@@ -3,8 +3,7 @@
 from rich.table import Table
 
 from reports.classification.contents import ClassificationReport
-from reports.classification.verdict import classifier_label
-from reports.wording import number
+from reports.wording import baseline_label, number
 
 SHOWN = {
     "accuracy": "Accuracy",
@@ -22,7 +21,7 @@ def class_scores_table(report: ClassificationReport) -> Table:
     for head in SHOWN.values():
         table.add_column(head, justify="right")
     rows = {"refitted model": report.test, "before the refit": report.train_only}
-    rows |= {classifier_label(name): scores for name, scores in report.baselines.items()}
+    rows |= {baseline_label(name): scores for name, scores in report.baselines.items()}
     for name, scores in rows.items():
         table.add_row(name, *(number(scores[metric]) for metric in SHOWN))
     return table

@@ -4,22 +4,9 @@ import math
 
 from reports.certainty import BETTER, SIGNIFICANT, UNCLEAR, WORSE, p_in_words, span
 from reports.classification.contents import ClassDifference, ClassificationReport
-from reports.wording import listed, number
+from reports.wording import baseline_label, listed, number
 
-_LABELS = {
-    "majority_class": "the majority class",
-    "linear_summary": "logistic regression on summary statistics",
-    "linear_flattened": "logistic regression on flattened sequences",
-    "linear_bag_of_words": "logistic regression on bags of words",
-    "linear_tfidf": "logistic regression on TF-IDF",
-    "dtw_nearest_neighbour": "the nearest neighbour by DTW",
-}
 TOO_FEW = "The test set is too small to tell chance from skill."
-
-
-def classifier_label(name: str) -> str:
-    """Give a baseline's name to the reader."""
-    return _LABELS.get(name, name.replace("_", " "))
 
 
 def class_outcome(difference: ClassDifference) -> str:
@@ -82,11 +69,11 @@ def _tested(
 
 
 def _beside(report: ClassificationReport, name: str) -> str:
-    return f"{classifier_label(name)} {number(report.baselines[name]['accuracy'], 3)}"
+    return f"{baseline_label(name)} {number(report.baselines[name]['accuracy'], 3)}"
 
 
 def _named(names: list[str]) -> str:
-    return listed([classifier_label(name) for name in names])
+    return listed([baseline_label(name) for name in names])
 
 
 def _opened(text: str) -> str:

@@ -146,7 +146,7 @@ def test_the_page_of_a_classifier_is_whole_in_a_browser(numbers, opened, tmp_pat
     rows = page.eval_on_selector_all("#classes tbody tr", "rows => rows.map(r => r.innerText)")
     assert rows[2].split("\t") == ["<run>", "0.9100", "0.8000", "0.7500", "50"]
     majority = page.inner_text("#certainty tbody tr:first-child").split("\t")
-    assert majority[:3] == ["majority class", "better", "0.3200"]
+    assert majority[:3] == ["the majority class", "better", "0.3200"]
     assert majority[4:] == ["37", "5", "< 0.001", "< 0.001"]
     calibrated = page.inner_text("#classes table:has-text('Calibrated by') tbody tr")
     assert calibrated.split("\t") == ["test", "0.5100", "0.4400", "0.09000", "0.02750"]
