@@ -143,7 +143,7 @@ def copy_studies(
             them where they are, for the copies to link too.
 
     Returns:
-        How many trials were copied.
+        How many trials were copied, those of confirmations not counted.
 
     Raises:
         StorageError: a study is missing in `source`, exists in `target`, or a database does not answer;
@@ -164,7 +164,8 @@ def copy_studies(
                     "first, or name the studies to copy"
                 )
         with_runs = [each for name in names for each in (name, confirmation_name(name))]
-        return sum(_copy(source, target, n, location) for n in with_runs if n in known)
+        copied = {n: _copy(source, target, n, location) for n in with_runs if n in known}
+    return sum(copied[name] for name in names)
 
 
 def _copy(source: RDBStorage, target: Database, name: str, location: str | None) -> int:

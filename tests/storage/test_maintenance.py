@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from storage.errors import StorageError, is_full
 from storage.maintenance import back_up, copy_studies, examine, restore, upgrade
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord, confirmation_name, read_study
 
 STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.WAITING)
 
@@ -82,9 +82,11 @@ def test_a_copy_has_everything_but_running_trials(storage: RDBStorage, tmp_path,
     original = fill(storage)
     running = create_trial(state=TrialState.RUNNING)
     optuna.load_study(study_name="one", storage=storage).add_trial(running)
+    confirmation = fill(storage, confirmation_name("one"))
     target = opened(f"sqlite:///{tmp_path}/target.db")
-    assert copy_studies(storage, target, ("one",)) == len(STATES)
+    assert copy_studies(storage, target, ("one",)) == len(STATES)  # as many as `list` counts
     assert contents(read_study(target, "one")) == contents(original)
+    assert contents(read_study(target, confirmation_name("one"))) == contents(confirmation)
 
 
 @pytest.mark.parametrize(
