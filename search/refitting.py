@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.messages import (
+    NETWORKS_ALONE,
     ProbabilitiesRequest,
     SequenceHyperparameters,
     SequenceTask,
@@ -35,7 +36,7 @@ from objectives.messages import (
 from objectives.objective import any_hyperparameters
 from objectives.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
-from search.classification.deciding import Decided, decide_endings
+from search.classification.deciding import decide_endings
 from search.classification.validation import has_validation
 from search.members import Retrained, plan_members
 from search.processes import outcome_of
@@ -107,26 +108,27 @@ def refit_winner(
     found = kept()
     if found is None or (isinstance(task, SequenceTask) and not found.outputs):
         found = _train_again(task, winner, compute)
-    decided = Decided()
+    endings = (NETWORKS_ALONE, NETWORKS_ALONE)
     if isinstance(task, SequenceTask) and isinstance(study, ClassificationStudy):
-        decided = decide_endings(study, task, found, next(iter(members)).timesteps)
+        endings = decide_endings(study, task, found, next(iter(members)).timesteps)
     request = RefitRequest(
         task=task,
         weights=found.weights,
         directory=study.directory.resolve(),
         members=tuple(members.values()),
-        endings=decided.endings,
+        endings=endings,
     )
     outcome: RefitOutcome = in_worker(request, compute)
+    temperature, linear = endings[1].temperature, endings[1].linear
     refitted = Refitted(
         trial=winner.number,
         seed=winner.attributes["seed"],
         model=file_hash(study.directory / MODEL),
         **asdict(outcome),
         members=tuple(members),
-        temperature=decided.temperature,
-        linear_share=decided.linear_share,
-        linear_strength=decided.linear_strength,
+        temperature=temperature,
+        linear_share=None if linear is None else linear.share,
+        linear_strength=None if linear is None else linear.strength,
     )
     write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
     return refitted

@@ -123,7 +123,7 @@ def fit_linear(
     offset = np.full(task.classes, _UNSEEN)
     whole[:, regression.classes_] = kernel
     offset[regression.classes_] = bias - scaler.mean_ @ kernel
-    return LinearPart(whole.reshape(timesteps, -1, task.classes), offset, 1.0)
+    return LinearPart(whole.reshape(timesteps, -1, task.classes), offset, 1.0, strength)
 
 
 def _logits(

@@ -106,7 +106,7 @@ class TextHyperparameters(SequenceHyperparameters):
 
 @dataclass(frozen=True, eq=False)
 class LinearPart:
-    """Logistic regression, whose probabilities have a `share` in those of a model.
+    """Logistic regression, fitted with an inverse penalty `strength`, that has a `share` in a model.
 
     Logits are the sum of a sequence's values (timesteps, features), in the data's units, times `kernel`
     (timesteps, features, classes), plus `bias` (classes,).
@@ -115,6 +115,7 @@ class LinearPart:
     kernel: NDArray[np.float64]
     bias: NDArray[np.float64]
     share: float
+    strength: float
 
 
 @dataclass(frozen=True, eq=False)

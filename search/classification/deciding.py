@@ -1,9 +1,9 @@
 """What becomes of a winner's logits in its models, as the validation sequences tell."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from objectives.classification.linear import fit_linear
-from objectives.classification.messages import NETWORKS_ALONE, Ending, SequenceTask
+from objectives.classification.messages import Ending, SequenceTask
 from search.classification.validation import (
     calibrated,
     chosen_linear,
@@ -14,20 +14,12 @@ from search.study import ClassificationStudy
 from search.weights import Kept
 
 
-@dataclass(frozen=True, eq=False)
-class Decided:
-    """The endings of the models before and after the refit, and what they were chosen to have."""
-
-    endings: tuple[Ending, Ending] = (NETWORKS_ALONE, NETWORKS_ALONE)
-    temperature: float | None = None
-    linear_share: float | None = None
-    linear_strength: float | None = None
-
-
 def decide_endings(
     study: ClassificationStudy, task: SequenceTask, kept: Kept, timesteps: int
-) -> Decided:
+) -> tuple[Ending, Ending]:
     """Choose the linear part, then the temperature, and keep what both were chosen by.
+
+    They come in the endings of the models before and after the refit.
 
     Args:
         study: says what is wanted; its folder gets the validation file.
@@ -42,13 +34,9 @@ def decide_endings(
     save_validation(study.directory, validation)
     temperature = calibrated(validation, study.final)
     if linear is None:
-        ending = Ending(temperature)
-        return Decided((ending, ending), temperature)
+        return Ending(temperature), Ending(temperature)
     before, after = (
-        Ending(
-            temperature,
-            replace(fit_linear(task, timesteps, linear.strength, numbers), share=linear.share),
-        )
+        replace(fit_linear(task, timesteps, linear.strength, numbers), share=linear.share)
         for numbers in (task.split.folds[-1].train, task.split.train_and_validation())
     )
-    return Decided((before, after), temperature, linear.share, linear.strength)
+    return Ending(temperature, before), Ending(temperature, after)

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import typer
 
+_KEPT = "what is finished is kept: run it again to go on"
+
 
 def exit_with(carry_out: Callable[[], int]) -> NoReturn:
     """Turn what a command returns or raises into an exit code and, where it failed, into words."""
@@ -42,11 +44,9 @@ def _explain(error: Exception) -> int:
     elif is_full(error):
         said = f"no room is left ({reason(error)}): make some, and the same command goes on"
     elif isinstance(error, LostTrialError):
-        said = f"{error}; what is finished is kept: run it again to go on"
+        said = f"{error}; {_KEPT}"
     elif isinstance(error, OSError) and error.filename:
-        said = (
-            f"{error.filename}: {error.strerror}; what is finished is kept: run it again to go on"
-        )
+        said = f"{error.filename}: {error.strerror}; {_KEPT}"
     if said is not None:
         print(f"lstm-search: {said}", file=sys.stderr)
         return 1

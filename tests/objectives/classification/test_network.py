@@ -168,7 +168,7 @@ def deployed(sequence_hyperparameters, raw, regression, tmp_path_factory):
         networks[-1].set_weights([w * 1.5 for w in networks[-1].get_weights()])
         scaling = fit_scaling(wanted.scaling, raw.reshape(-1, FEATURES))
         weights = [network.get_weights() for network in networks]
-        linear = LinearPart(*regression, share) if share else None
+        linear = LinearPart(*regression, share, 1.0) if share else None
         model = build_deployable(wanted, weights, scaling, layout, Ending(linear=linear))
         model.save(folder / f"{name}.keras")
         scaled = scaling.apply(raw)
