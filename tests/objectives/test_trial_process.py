@@ -149,7 +149,7 @@ def test_a_process_that_hangs_is_ended_and_told_as_such(make_task, hyperparamete
 
 
 def test_an_epoch_that_takes_longer_than_the_patience_is_let_be(make_task, hyperparameters, series):
-    task = make_task(np.tile(series, (1_000, 1)), epochs=1)  # some seconds of updates
+    task = make_task(np.tile(series, (4_000, 1)), epochs=1)  # some seconds of updates
     outcome = run_in_process(TrialRequest(task, hyperparameters(), SEED), always, patience=1)
     assert outcome.stopped == "epochs"
     assert outcome.seconds["steps"] > 1

@@ -15,6 +15,7 @@ from plotly.io import from_json
 
 from objectives.errors import InputError
 from search.study import make_study
+from storage.database import open_storage
 
 
 @pytest.fixture
@@ -119,16 +120,16 @@ def test_studies_of_the_same_labels_are_ranked_with_their_tests(
     run: tuple[Path, str], report: dict[str, Any], command: list[str]
 ) -> None:
     runs = run[0] / "runs"
-    url = f"sqlite:///{runs / 'studies.db'}"
+    studies = open_storage(f"sqlite:///{runs / 'studies.db'}").storage
     optuna.copy_study(
-        from_study_name="order", to_study_name="copy", from_storage=url, to_storage=url
+        from_study_name="order", to_study_name="copy", from_storage=studies, to_storage=studies
     )
     arguments = ["compare", "copy", "order", "--out", str(runs)]
     done, shown = (
         subprocess.run([*command, *words], capture_output=True, text=True, check=True, timeout=120)
         for words in ([*arguments, "--json"], arguments)
     )
-    optuna.delete_study(study_name="copy", storage=url)
+    optuna.delete_study(study_name="copy", storage=studies)
     copy, order = json.loads(done.stdout)
     assert (copy["rank"], order["rank"]) == (1, 1), "their validation is the same"
     assert done.stderr == ""
