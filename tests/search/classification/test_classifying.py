@@ -120,7 +120,7 @@ def test_studies_of_the_same_labels_are_ranked_with_their_tests(
     run: tuple[Path, str], report: dict[str, Any], command: list[str]
 ) -> None:
     runs = run[0] / "runs"
-    studies = open_storage(f"sqlite:///{runs / 'studies.db'}").storage
+    studies = open_storage(f"sqlite:///{runs / 'studies.db'}")
     optuna.copy_study(
         from_study_name="order", to_study_name="copy", from_storage=studies, to_storage=studies
     )
