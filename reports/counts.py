@@ -20,6 +20,11 @@ def finished_trials(study: StudyRecord) -> tuple[TrialRecord, ...]:
     )
 
 
+def first_tries(study: StudyRecord) -> int:
+    """Count the trials that stand for no other, in whatever state."""
+    return sum("retry_of" not in trial.attributes for trial in study.trials)
+
+
 def trial_counts(study: StudyRecord) -> dict[str, int]:
     """Count the finished trials: "total", "complete", "pruned" and "failed"."""
     states = [trial.state for trial in finished_trials(study)]

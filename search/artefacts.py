@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +18,10 @@ from objectives.export.messages import (
     ConversionRequest,
     Format,
 )
-from objectives.trial_process import TrialFailedError
+from objectives.messages import Compute
+from objectives.trial_process import TrialFailedError, run_in_process
 from reports.bundle.metadata import Artefact
+from search.processes import despite_losses, outcome_of
 
 FILES: Mapping[Format, str] = {
     "onnx": "model.onnx",
@@ -25,7 +29,8 @@ FILES: Mapping[Format, str] = {
     "saved_model": "saved_model/1",
     "litert": "model.tflite",
 }
-CarryOut = Callable[[ConversionRequest | ComparisonRequest], Any]
+_Request = ConversionRequest | ComparisonRequest
+CarryOut = Callable[[_Request], Any]
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,16 @@ class Made:
     artefacts: Mapping[str, Artefact]
     problems: Mapping[str, str]
     outputs: Mapping[str, NDArray[np.float32]]
+
+
+def make_in_worker(order: ArtefactOrder) -> Made:
+    """Make all formats in a worker, which Ctrl-C ends at once: this process would await its threads."""
+    return outcome_of(partial(make_artefacts, order, _in_process))
+
+
+def _in_process(request: _Request) -> Any:
+    compute = Compute(threads=joblib.cpu_count())
+    return despite_losses(lambda: run_in_process(request, lambda epoch: True, compute))
 
 
 def make_artefacts(order: ArtefactOrder, carry_out: CarryOut) -> Made:

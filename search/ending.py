@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-import joblib
 import optuna
 
 from objectives.classification.messages import SequenceTask
-from objectives.messages import Compute, ForecastTask
+from objectives.messages import ForecastTask
 from reports.bundle import Metadata
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
@@ -25,7 +24,7 @@ from search.confirmed import read_runs
 from search.exporting import Exported, export_if_changed
 from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import Preparation
-from search.refitting import Refitted, in_worker
+from search.refitting import Refitted
 from search.study import AnyStudy, ClassificationStudy, Study
 from search.tasks import AnyPreparation, Task
 from storage.database import Database
@@ -90,9 +89,4 @@ def end_study(
 def _export(study: AnyStudy, storage: Database, draft: Metadata) -> Exported:
     """Keep what a bundle of the winner shall say, and make the bundle unless it is there."""
     write_draft(study.directory, draft)
-    return export_if_changed(
-        storage,
-        study.directory,
-        study.output.formats,
-        lambda request: in_worker(request, Compute(threads=joblib.cpu_count())),
-    )
+    return export_if_changed(storage, study.directory, study.output.formats)

@@ -3,7 +3,7 @@
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from reports.bundle import BundleError, Metadata, load_bundle
 from reports.bundle.metadata import Column
 from reports.bundle.writing import complete_bundle
 from reports.files import put_folder
-from search.artefacts import ArtefactOrder, CarryOut, Made, make_artefacts
+from search.artefacts import ArtefactOrder, Made, make_in_worker
 from search.bundle_draft import read_draft, same_model
 from search.comparison_windows import comparison_windows
 from search.refitting import MODEL, file_hash
@@ -31,6 +31,7 @@ BUNDLE = "bundle"
 _UNFINISHED = ".unfinished_bundle"
 _GOLDEN = 8  # of the windows compared on are kept in the bundle
 _FLOAT32_BEARS = 1e4  # deviations between a column's mean and zero
+Make = Callable[[ArtefactOrder], Made]
 _CONVERTERS = ("numpy", "onnx", "onnxruntime", "tf2onnx")
 
 
@@ -48,7 +49,7 @@ class Exported:
 
 
 def export_if_changed(
-    storage: Database, directory: Path, formats: Sequence[Format], carry_out: CarryOut
+    storage: Database, directory: Path, formats: Sequence[Format], make: Make = make_in_worker
 ) -> Exported:
     """Export as `export_study` does, unless the bundle is this winner's and says all that is known.
 
@@ -60,14 +61,14 @@ def export_if_changed(
     try:
         known = load_bundle(bundle).metadata
     except BundleError:
-        return export_study(storage, directory, formats, carry_out)
+        return export_study(storage, directory, formats, make)
     if same_model(known, draft) and set(_with_onnx(formats)) <= known.artefacts.keys():
         return Exported(bundle, warnings=_precision_warnings(draft.columns))
-    return export_study(storage, directory, formats, carry_out)
+    return export_study(storage, directory, formats, make)
 
 
 def export_study(
-    storage: Database, directory: Path, formats: Sequence[Format], carry_out: CarryOut
+    storage: Database, directory: Path, formats: Sequence[Format], make: Make = make_in_worker
 ) -> Exported:
     """Make a study's bundle anew and register it as a candidate; the caller keeps other exports away.
 
@@ -78,7 +79,7 @@ def export_study(
         storage: the database that the study is in.
         directory: the study's folder.
         formats: what else it shall hold.
-        carry_out: gives a request to a fresh process and waits for what comes of it.
+        make: makes the model in its formats and compares them.
 
     Raises:
         InputError: there is no tested winner, or its files are not those that were tested.
@@ -98,7 +99,7 @@ def export_study(
         folder.mkdir(parents=True)
         windows = comparison_windows(directory, draft)
         np.save(work / "windows.npy", windows, allow_pickle=False)
-        made = make_artefacts(_order(directory, draft, formats), carry_out)
+        made = make(_order(directory, draft, formats))
         problems = tuple(f"{name}: {problem}" for name, problem in made.problems.items())
         if "onnx" not in made.artefacts:
             return Exported(None, problems)

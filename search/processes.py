@@ -1,6 +1,7 @@
 """The processes that work for this one: asked for something and waited for, and ended."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing.util import get_temp_dir
 from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
@@ -23,6 +25,7 @@ Result = TypeVar("Result")
 
 def worker_pool(workers: int | None = None) -> Any:
     """The executor of this process's workers: so many, or those that are there."""
+    get_temp_dir()  # made before them it is theirs too, so that a killed one leaves none of its own
     return get_reusable_executor(
         max_workers=workers,
         timeout=None,
@@ -38,6 +41,7 @@ def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(LOOK_SECONDS)
+        shutil.rmtree(get_temp_dir(), ignore_errors=True)  # which a killed parent has left
         while True:  # until a trial that is running has heard it, and the worker is idle
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(LOOK_SECONDS)
@@ -55,10 +59,19 @@ def outcome_of(task: Callable[[], Result], workers: int | None = None) -> Result
         KeyboardInterrupt: on Ctrl-C; the workers have been ended.
     """
     with interruptions_noted() as heed:
-        for _ in range(_MOST_LOSSES):
-            with suppress(LostTrialError):
-                return _outcome_once(task, workers, heed)
-        return _outcome_once(task, workers, heed)
+        return despite_losses(lambda: _outcome_once(task, workers, heed))
+
+
+def despite_losses(task: Callable[[], Result]) -> Result:
+    """Carry out a task, and again where its process is lost, twice at most.
+
+    Raises:
+        LostTrialError: it was lost each time.
+    """
+    for _ in range(_MOST_LOSSES):
+        with suppress(LostTrialError):
+            return task()
+    return task()
 
 
 def _outcome_once(task: Callable[[], Result], workers: int | None, heed: Heed) -> Result:

@@ -75,6 +75,13 @@ class Refitted:
     linear_strength: float | None = None
 
     @property
+    def linear(self) -> dict[str, float] | None:
+        """What is told of a linear part: its share in the probabilities, and its inverse penalty."""
+        if self.linear_share is None or self.linear_strength is None:
+            return None
+        return {"share": self.linear_share, "inverse_penalty": self.linear_strength}
+
+    @property
     def timesteps(self) -> int:
         """The rows of a window that the refitted model sees: as many as the member that sees most."""
         return max(member.timesteps for member in self.members)

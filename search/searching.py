@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 
 from objectives.errors import InputError
 from objectives.messages import Compute
+from reports.counts import first_tries
 from search.budget import share_settings, shared_settings
 from search.engines import run_on_engine
 from search.interruption import interruptions_noted
@@ -32,12 +33,20 @@ class SearchInterruptedError(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search has come: `total` trials are asked for, `seconds` have passed in this run."""
+    """How far a search has come.
+
+    `wanted` trials were asked for by the latest run, and `seconds` have passed in this one.
+    """
 
     record: StudyRecord
-    total: int
+    wanted: int
     seconds: float
     metric: str
+
+    @property
+    def total(self) -> int:
+        """The trials that there will be: workers try every point, also one queued after all others."""
+        return max(self.wanted, first_tries(self.record))
 
 
 def open_study(storage: Database, study: AnyStudy, preparation: AnyPreparation) -> optuna.Study:
@@ -156,9 +165,9 @@ def search(
     )
 
     def look() -> None:
-        total = shared_settings(found, study.study).trials
+        wanted = shared_settings(found, study.study).trials
         seconds = time.monotonic() - started
-        watch(Progress(record_of_study(found), total, seconds, study.training.metric))
+        watch(Progress(record_of_study(found), wanted, seconds, study.training.metric))
 
     run_workers = run_here if study.study.backend == "local" else run_on_engine
     try:

@@ -167,7 +167,9 @@ class Metadata:
     leaves out of account. Where `padding` is None the model was trained without, and shorter sequences
     cannot be classified. `class_shares` are those of the `labels` among the sequences that the model was
     trained on, and `sequences` says how rows make up sequences. `temperature` divides the logits inside
-    the graph, None where probabilities are not calibrated.
+    the graph, None where probabilities are not calibrated. `linear` has the "share" in the probabilities
+    of a logistic regression on all values, which is inside the graph too, and its "inverse_penalty";
+    None where there is none.
     """
 
     schema: int
@@ -191,6 +193,7 @@ class Metadata:
     class_shares: tuple[float, ...] = ()
     sequences: SequenceRows | None = None
     temperature: float | None = None
+    linear: Mapping[str, float] | None = None
     intervals: Mapping[str, Any] | None = None
     padding: float | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -76,6 +76,7 @@ def draft_classifier(
         class_shares=tuple((counts / len(trained)).tolist()),
         sequences=_sequence_rows(study),
         temperature=refitted.temperature,
+        linear=refitted.linear,
         padding=PADDING if _padded(sequences, timesteps) else None,
     )
 

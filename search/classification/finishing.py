@@ -137,19 +137,12 @@ def _facts(
         "test": f"{len(split.test)} {kind}s{official}",
         **search_facts(study, refitted),
     }
-    if linear := linear_facts(refitted):
+    if linear := refitted.linear:
         facts["linear part"] = (
             f"logistic regression on all values (C = {linear['inverse_penalty']:g}), whose share in the "
             f"probabilities is {number(linear['share'], 3)}; both chosen by log loss on validation"
         )
     return facts | fold_facts(winner)
-
-
-def linear_facts(refitted: Refitted) -> dict[str, float] | None:
-    """The share of a model's linear part in its probabilities, and its inverse penalty."""
-    if refitted.linear_share is None or refitted.linear_strength is None:
-        return None
-    return {"share": refitted.linear_share, "inverse_penalty": refitted.linear_strength}
 
 
 def _kind(preparation: SequencePreparation) -> str:
@@ -181,7 +174,7 @@ def write_classifier_metadata(
             "labels": list(sequences.classes),
             "units": "probabilities",
             "temperature": refitted.temperature,
-            "linear": linear_facts(refitted),
+            "linear": refitted.linear,
         },
         **model_facts(study, winner, refitted, sequences.fingerprint),
     }

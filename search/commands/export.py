@@ -6,14 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-import joblib
-
 from objectives.errors import InputError
 from objectives.export.messages import Format
-from objectives.messages import Compute
-from objectives.trial_process import run_in_process, warm_up
+from objectives.trial_process import warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
+from search.processes import worker_pool, workers_ended
 from storage.records import find_study
 
 if TYPE_CHECKING:
@@ -28,8 +26,9 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
     if not directory.is_dir():
         find_study(open_existing(storage, out), name)
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
-    warm_up()
-    exported = _export(open_existing(storage, out), name, directory, wanted)
+    with workers_ended():
+        worker_pool(1).submit(warm_up)
+        exported = _export(open_existing(storage, out), name, directory, wanted)
     print_complaints(exported.problems, exported.warnings)
     if exported.bundle is not None:
         _print(exported.bundle)
@@ -43,14 +42,8 @@ def _export(
     from search.refitting import alone  # noqa: PLC0415
 
     find_study(database, name)
-    compute = Compute(threads=joblib.cpu_count())
     with alone(directory):
-        return export_study(
-            database,
-            directory,
-            formats,
-            lambda request: run_in_process(request, lambda epoch: True, compute),
-        )
+        return export_study(database, directory, formats)
 
 
 def print_complaints(problems: Sequence[str], warnings: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -23,12 +24,13 @@ from objectives.export.messages import ComparisonRequest, ConversionOutcome, Con
 from objectives.trial_process import run_in_process
 from reports.bundle import load_bundle
 from reports.bundle.checksums import write_checksums
+from search.artefacts import ArtefactOrder, Made, make_artefacts
 from search.bundle_draft import read_draft, write_draft
 from search.exporting import Exported, export_if_changed, export_study
 from search.study import Study
 from storage.database import Database, open_storage
 from storage.models import list_models
-from tests.runs import Start, wait_for
+from tests.runs import PATIENCE, Start, server_of, tree, wait_for
 
 DEFAULT = ("onnx", "keras")
 Request = ConversionRequest | ComparisonRequest
@@ -61,8 +63,8 @@ def in_process(request: Request) -> Any:
     return run_in_process(request, lambda epoch: True)
 
 
-def never(request: Request) -> Any:
-    raise AssertionError(f"nothing was to be exported: {request}")
+def never(order: ArtefactOrder) -> Made:
+    raise AssertionError(f"nothing was to be exported: {order}")
 
 
 def windows_like(bundle: Path, count: int = 1000) -> np.ndarray:
@@ -246,8 +248,8 @@ def test_another_winner_or_more_to_say_is_exported(
     assert not (copied / ".unfinished_bundle").exists()
 
 
-def damaging(name: str) -> Callable[[Request], Any]:
-    """Carry out requests, but spoil one artefact before anybody looks at it."""
+def damaging(name: str) -> Callable[[ArtefactOrder], Made]:
+    """Make artefacts, but spoil one before anybody looks at it."""
 
     def carry_out(request: Request) -> Any:
         outcome = in_process(request)
@@ -257,7 +259,7 @@ def damaging(name: str) -> Callable[[Request], Any]:
                     path.write_bytes(path.read_bytes()[:-100])
         return outcome
 
-    return carry_out
+    return lambda order: make_artefacts(order, carry_out)
 
 
 def test_an_artefact_that_fails_is_left_out(copied: Path, database: Database) -> None:
@@ -299,6 +301,27 @@ def test_a_killed_export_leaves_the_bundle_and_the_next_one_ends_well(
     assert f"bundle 2 of study {copied.name} is a candidate" in said
     assert set(load_bundle(copied / "bundle").metadata.artefacts) == {"onnx", "keras"}
     assert not written.exists()
+
+
+def test_an_interrupted_export_does_not_wait_for_what_it_converts(
+    copied: Path, start: Start
+) -> None:
+    before = contents(copied / "bundle")
+    process = start("export", copied.name, "--out", copied.parent)
+    server = wait_for(lambda: server_of_any(process.pid), process)
+    converting = wait_for(lambda: next(iter(server.children()), None), process)
+    converting.suspend()  # a conversion without end
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)  # until nobody has its outputs any more
+    assert (process.returncode, errors) == (130, "lstm-search: interrupted\n")
+    assert contents(copied / "bundle") == before
+    assert not (copied / ".unfinished_bundle").exists()
+
+
+def server_of_any(pid: int) -> psutil.Process | None:
+    """The forkserver of a process or of one of its workers."""
+    servers = (server_of(member.pid) for member in tree(pid))
+    return next((server for server in servers if server is not None), None)
 
 
 def test_columns_too_far_from_zero_are_warned_of(copied: Path, database: Database) -> None:

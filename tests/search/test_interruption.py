@@ -151,6 +151,25 @@ def test_workers_that_die_again_and_again_are_told_in_one_line(tmp_path: Path) -
         killer.join()
 
 
+def test_killed_workers_leave_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from search.processes import worker_pool, workers_ended\n"
+        "from multiprocessing.util import get_temp_dir\n"
+        "with workers_ended():\n"
+        "    worker_pool(1).submit(get_temp_dir).result()\n"  # as a trial's process needs one
+        "    victim = worker_pool().submit(os.getpid).result()\n"
+        "    os.kill(os.getpid() if sys.argv[1] == 'main' else victim, signal.SIGKILL)"
+    )
+    for killed in ("worker", "main"):
+        command = [sys.executable, "-c", code, killed]
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        subprocess.run(
+            command, stdout=subprocess.PIPE, check=False, env=environment, timeout=PATIENCE
+        )
+        assert not list(tmp_path.glob("pymp-*"))
+
+
 def test_an_idle_worker_ends_when_its_parent_was_killed() -> None:
     code = (
         "import os, signal; from search.processes import worker_pool\n"

@@ -1,16 +1,20 @@
 """Studies followed, drawn and compared in the terminal."""
 
+import io
 import json
 import subprocess
 
 import optuna
 import pytest
+from rich.console import Console
 
 from search.comparing import may_be_ranked, ranks, read_compared
+from search.progress import show_progress
+from search.searching import Progress
 from search.stored_identity import NAIVE, TARGET_VALUES
 from search.terminal_plots import curves_plot, history_plot, sparkline
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord, TrialRecord, read_study
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,20 @@ def test_watching_ends_with_the_study(finished, run):
     assert done.returncode == 0, done.stderr
     assert "6 of 6 trials are done already" in done.stdout
     assert "needs no more trials; best mse" in done.stdout
+
+
+def trial(number: int, state: str = "complete", **attributes: object) -> TrialRecord:
+    return TrialRecord(number, state, 0.1, {}, {}, attributes, None, None)
+
+
+def test_a_point_queued_after_the_last_trial_raises_the_total():
+    said = io.StringIO()
+    known = [trial(0), trial(1, "failed"), trial(2, retry_of=1), trial(3)]
+    with show_progress(1, quiet=False, console=Console(file=said, width=200)) as watch:
+        for seen in (0, 1, 4):
+            record = StudyRecord("one", True, {}, tuple(known[:seen]))
+            watch(Progress(record, 2, 1.0, "mse"))
+    assert [line.split()[0] for line in said.getvalue().splitlines()] == ["[1/2]", "[2/3]", "[3/3]"]
 
 
 def make_study(storage, name: str, values: list[float], targets: str = "same") -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.windows import padded_windows
 from reports.bundle import Bundle, load_bundle
+from search.saved_scaling import saved_linear
 from tests.search.classification.conftest import hot_and_cold
 from tests.search.serving.conftest import serving
 
@@ -148,6 +149,19 @@ def test_a_bundle_of_a_stream_equals_keras_on_a_thousand_windows(
         asked = {"rows": [{"level": level} for level in rows["level"]]}
         answer = server.ask("/classify", asked)[1]  # of the last window
         np.testing.assert_allclose(list(answer["probabilities"].values()), expected[-1], atol=1e-5)
+
+
+def test_metadata_and_card_say_how_much_of_the_model_is_linear(
+    bundle: Bundle, stream_runs: Path
+) -> None:
+    assert bundle.metadata.linear is None, "sequences of several lengths"
+    study = stream_runs / "stream"
+    linear = load_bundle(study / "bundle").metadata.linear
+    assert linear is not None
+    assert linear["share"] == pytest.approx(saved_linear(study / "model.keras")[1])
+    assert linear == json.loads((study / "model.json").read_text())["output"]["linear"]
+    card = (study / "bundle" / "README.md").read_text()
+    assert "comes from a logistic regression on all values." in card
 
 
 def test_the_model_card_is_one_of_a_classifier(folder: Path, bundle: Bundle) -> None:
