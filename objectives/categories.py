@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 
-_MOST = 100  # categories of a column; more are names or numbers of things, not kinds of them
+MOST_CATEGORIES = (
+    100  # categories of a column; more are names or numbers of things, not kinds of them
+)
 
 
 def read_categories(
@@ -30,10 +32,10 @@ def read_categories(
     for name in settings.categorical:
         labels = _labels(frame[name])
         found = pd.get_dummies(labels, dtype=np.float64)  # (rows, categories)
-        if not 1 <= found.shape[1] <= _MOST:
+        if not 1 <= found.shape[1] <= MOST_CATEGORIES:
             raise InputError(
-                f"{source}: column {name!r} has {found.shape[1]} categories, where 1 to {_MOST} are "
-                "possible: take it out of categorical"
+                f"{source}: column {name!r} has {found.shape[1]} categories, where 1 to "
+                f"{MOST_CATEGORIES} are possible: take it out of categorical"
             )
         categories[name] = tuple(found.columns)
         indicators.append(found.where(labels.notna()).to_numpy(np.float64, na_value=np.nan))

@@ -143,6 +143,22 @@ def grid_values(distribution: BaseDistribution) -> list[Value] | None:
     return None
 
 
+def described(distribution: BaseDistribution) -> str:
+    """A distribution in words: "12 to 96, step 12", "0.0003 to 0.01, log" or "32, 64 or 128".
+
+    Raises:
+        TypeError: the distribution is none that a space can have.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        *others, last = map(str, distribution.choices)
+        return f"{', '.join(others)} or {last}" if others else last
+    if isinstance(distribution, IntDistribution | FloatDistribution):
+        scale = f", step {distribution.step:g}" if distribution.step else ""
+        scale = ", log" if distribution.log else scale
+        return f"{distribution.low:g} to {distribution.high:g}{scale}"
+    raise TypeError(f"no distribution of a space. Received: {distribution!r}")
+
+
 def draw(trial: optuna.Trial, space: Space[Settled], default_optimizer: str) -> Settled:
     """Ask an Optuna trial for every varied hyperparameter, and add the fixed ones."""
     varied = space.distributions()
@@ -194,4 +210,6 @@ def check_point(point: Mapping[str, Any], space: Space[Any]) -> None:
         except (TypeError, ValueError):
             inside = False
         if not inside:
-            raise InputError(f"enqueue: {name} = {value!r} lies outside the space ({distribution})")
+            raise InputError(
+                f"enqueue: {name} = {value!r} lies outside the space, {described(distribution)}"
+            )

@@ -54,10 +54,12 @@ def _check_order(times: pd.DatetimeIndex, where: str) -> None:
     repeated = times.duplicated()
     if repeated.any():
         row = int(repeated.argmax())
+        cure = "keep one row for each; if clocks were put back there, write UTC offsets"
+        if repeated.mean() >= 0.5:
+            cure = "of several series keep the rows of one, or give each a column of its own"
         raise InputError(
             f"{where}, row {row}: the timestamp {times[row]} is that of row "
-            f"{times.get_indexer_for(times[row : row + 1])[0]} too ({repeated.sum()} such rows): "
-            "keep one row for each; if clocks were put back there, write UTC offsets"
+            f"{times.get_indexer_for(times[row : row + 1])[0]} too ({repeated.sum()} such rows): {cure}"
         )
     backward = np.diff(times.asi8) < 0
     if backward.any():

@@ -128,6 +128,6 @@ def _result_paths(study: AnyStudy) -> dict[str, str]:
         "model": str(folder / "model.keras"),
         "train_only_model": str(folder / "model_train_only.keras"),
         "metadata": str(folder / "model.json"),
-        "report": str(folder / "report.md"),
+        "report": str(folder / "report.html"),
         "directory": str(folder),
     }

@@ -48,7 +48,7 @@ def report_again(
         ledger=ledger_of(record, None),
         confirmation=confirmation,
         seconds={},
-        paths={"report": str(directory / "report.md"), "directory": str(directory)},
+        paths={"report": str(directory / "report.html"), "directory": str(directory)},
         facts={
             "seed": str(identity["study"]["seed"]),
             "sampler and pruner": f"{identity['study']['sampler']}, {identity['study']['pruner']}",

@@ -1,7 +1,5 @@
 """The study file: everything a user decides, validated in one place."""
 
-import difflib
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from objectives.classification.settings import (
     SequenceFinal,
@@ -21,7 +18,6 @@ from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
 from objectives.export.messages import Format
 from objectives.pruning import PrunerName
-from objectives.ranges import RealRange
 from objectives.settings import (
     CommonTraining,
     DataSettings,
@@ -33,6 +29,7 @@ from objectives.settings import (
     TrainingSettings,
 )
 from objectives.space import SearchSpace, Space, check_point
+from search.study_errors import first_error
 from storage.artifacts import absolute_location
 
 BackendName = Literal["local", "dask", "ray"]
@@ -40,6 +37,7 @@ SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # it names a folder too
 ONE_FOLD = "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
+_DATA_SUFFIXES = (".csv", ".parquet", ".ts", ".npz")
 _ARTIFACTS = "artifacts"  # the folder for artifacts beside those of the studies
 
 
@@ -261,6 +259,10 @@ def load_study(path: Path, changes: dict[str, dict[str, Any]] | None = None) -> 
     Raises:
         InputError: no such file, not TOML, or a key or value that cannot be.
     """
+    if path.suffix.lower() in _DATA_SUFFIXES and path.exists():
+        raise InputError(
+            f"{path}: holds data, not a study file (TOML): make one with `lstm-search init {path}`"
+        )
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -301,7 +303,7 @@ def make_study(sections: dict[str, Any], source: str) -> AnyStudy:
     try:
         return kind.model_validate(sections)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_error(error, kind)}") from None
+        raise InputError(f"{source}: {first_error(error, kind)}") from None
 
 
 def study_class(task: object, source: str) -> type[AnyStudy]:
@@ -324,61 +326,3 @@ def study_class(task: object, source: str) -> type[AnyStudy]:
 def is_classification(identity: Mapping[str, Any]) -> bool:
     """Whether a stored study, of this identity, is one of classification."""
     return bool(identity["data"].get("task") == "classification")
-
-
-def _first_error(error: ValidationError, kind: type[CommonStudy]) -> str:
-    """The most telling of pydantic's errors as one line."""
-    details = error.errors(include_url=False)
-    # A misspelt key is unknown, and the one that was meant is missing: the first says more.
-    details.sort(key=lambda about: about["type"] != "extra_forbidden")
-    first = details[0]["loc"][:2]
-    about = max((d for d in details if d["loc"][:2] == first), key=_telling)
-    location = _keys(about)
-    where = ""
-    if location:
-        where = f"[{location[0]}]" + (f" {'.'.join(location[1:])}" if location[1:] else "") + ": "
-    if about["type"] == "extra_forbidden":
-        return f"{where}unknown key{_alternatives(location, kind)}"
-    if about["type"] == "missing":
-        return f"{where}this key is missing; it must be given"
-    message = about["msg"].removeprefix("Value error, ")
-    if about["type"] == "string_pattern_mismatch":
-        message = "expected letters, digits, '.', '_' and '-', the first a letter or a digit"
-    received = "" if "eceived" in message or not location else f". Received: {_shown(about)}"
-    return f"{where}{message}{received}"
-
-
-def _telling(about: ErrorDetails) -> tuple[bool, bool, int]:
-    """Prefer, among the branches of a union, the one that the user's value was meant for."""
-    value, kind = about["input"], about["type"]
-    meant = not (
-        (kind in ("model_type", "tuple_type", "dict_type", "string_type"))
-        or (kind.startswith(("int", "float", "bool", "literal")) and isinstance(value, dict | list))
-        or (kind == "literal_error" and isinstance(value, int | float))
-    )
-    return meant, kind == "extra_forbidden", len(about["loc"])
-
-
-def _keys(about: ErrorDetails) -> list[str]:
-    """The user's part of pydantic's location: section and key, and a range's own key below it."""
-    parts = [str(part) for part in about["loc"]]
-    if len(parts) > 2 and about["type"] in ("extra_forbidden", "missing"):
-        return [*parts[:2], parts[-1]]
-    return parts[:2]
-
-
-def _alternatives(location: list[str], kind: type[CommonStudy]) -> str:
-    model: Any = kind
-    if len(location) > 1:
-        model = getattr(kind.model_fields.get(location[0]), "annotation", kind)
-    known = sorted(RealRange.model_fields if len(location) > 2 else model.model_fields)
-    close = difflib.get_close_matches(location[-1], known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (allowed: {', '.join(known)})"
-
-
-def _shown(about: ErrorDetails) -> str:
-    try:
-        return json.dumps(about["input"])
-    except TypeError:
-        return repr(about["input"])

@@ -12,10 +12,10 @@ import pandas as pd
 from objectives.dataset import Dataset
 from objectives.pruning import PrunerName
 from objectives.ranges import RealRange, WholeRange
-from objectives.settings import FinalSettings, TrainingSettings
+from objectives.settings import FinalSettings, Period, TrainingSettings
 from objectives.space import SearchSpace
 from search.study import ConfirmSettings, OutputSettings, SamplerName, StudySettings
-from search.survey import Survey
+from search.survey import CATEGORIES, Survey
 from search.toml_text import prose, setting, toml_value, unused
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -147,8 +147,11 @@ def _data(seen: Survey, plan: Plan) -> list[str]:
     if seen.left_out:
         lines += prose(f"{left_out_in_words(seen)}.")
     lines += [setting("features", seen.features)]
-    lines += [unused("categorical", (), "columns of text or codes: an input for each category")]
-    lines += [unused("calendar", (), '"day", "week", "year": inputs that tell the time in them')]
+    texts = tuple(name for name, why in seen.left_out.items() if why == CATEGORIES)
+    lines += [unused("categorical", texts, "columns of text or codes: an input for each category")]
+    lines += [
+        unused("calendar", _calendar(seen), 'or "week", "year": inputs that tell the time in it')
+    ]
     lines += [unused("first_row", 0, "rows of the table before it are left out")]
     lines += [setting("horizon", plan.horizon, f"rows to forecast{_lasting(seen, plan.horizon)}")]
     lines += [unused("stride", 1, "rows from one window to the next")]
@@ -247,6 +250,16 @@ def _training() -> list[str]:
     # every key that there is, so that a new one is shown before anyone describes it
     shown = ((key, value) for key, value in TrainingSettings() if value is not None)
     return [unused(key, value, _TRAINING.get(key, "")) for key, value in shown]
+
+
+def _calendar(seen: Survey) -> tuple[Period, ...]:
+    """The shortest period that the rows are short enough to tell phases of, none without timestamps."""
+    if seen.dataset.times is None:
+        return ()
+    step = seen.dataset.step
+    if step is not None and step < pd.Timedelta(days=1):
+        return ("day",)
+    return ("week",) if step == pd.Timedelta(days=1) else ("year",)
 
 
 def targets_in_words(targets: tuple[str, ...], chosen: bool) -> str:

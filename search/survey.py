@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.categories import MOST_CATEGORIES
 from objectives.dataset import Dataset, dataset_from_frame
 from objectives.errors import InputError
 from objectives.reading import check_once, listed, read_table, read_times, read_values, shown
 from objectives.settings import DataSettings, Fill
 from reports.wording import counted
 
+CATEGORIES = "text, which categorical takes"
 _FEWEST_ROWS = 20
 _FIRST_LOOK = 50
 _VALUE = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
@@ -155,7 +157,8 @@ def _numeric(
         if name in names:
             numbers[name] = values[:, names.index(name)]
         elif name != "" and not name.startswith("Unnamed: "):
-            left_out[name] = "not numbers"
+            categories = frame[name].astype(str).nunique()
+            left_out[name] = CATEGORIES if 1 < categories <= MOST_CATEGORIES else "not numbers"
     return numbers, left_out
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from objectives.space import described
 from search.classification.preparation import SequencePreparation
 from search.preparation import Preparation
 from search.samplers import check_sampler
@@ -92,7 +93,7 @@ def _folds_table(preparation: SequencePreparation) -> Table:
 def _space_table(study: AnyStudy) -> Table:
     table = Table("hyperparameter", "searched", header_style="bold")
     for name, distribution in study.space.distributions().items():
-        table.add_row(name, str(distribution))
+        table.add_row(name, described(distribution))
     fixed = ", ".join(f"{name} = {value}" for name, value in study.space.fixed().items())
     table.add_row("fixed", fixed)
     return table

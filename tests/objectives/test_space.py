@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from objectives.errors import InputError
 from objectives.hyperparameters import Hyperparameters
-from objectives.space import SearchSpace, check_point, draw, grid_values
+from objectives.space import SearchSpace, check_point, described, draw, grid_values
 
 FIXED = {
     "timesteps": 24,
@@ -105,6 +105,21 @@ def test_grid_values_are_all_values_in_order():
     steps = grid_values(FloatDistribution(0.0, 0.3, step=0.1))
     assert steps == pytest.approx([0.0, 0.1, 0.2, 0.3])
     assert grid_values(FloatDistribution(0.0, 0.3)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "words"),
+    [
+        ("timesteps", {"low": 12, "high": 100, "step": 12}, "12 to 96, step 12"),
+        ("learning_rate", {"low": 3e-4, "high": 1e-2, "log": True}, "0.0003 to 0.01, log"),
+        ("dropout", {"low": 0.0, "high": 0.5}, "0 to 0.5"),
+        ("bidirectional", [False, True], "False or True"),
+        ("units", [8, 32, 16], "8, 32 or 16"),
+        ("units", [8], "8"),
+    ],
+)
+def test_what_is_varied_is_told_in_words(name: str, entry: object, words: str):
+    assert described(fixed_but(**{name: entry}).distributions()[name]) == words
 
 
 def test_a_width_for_each_layer_has_a_name_for_each():

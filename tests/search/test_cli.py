@@ -85,14 +85,16 @@ def test_version_and_usage() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("horizon = 3", "horizon = 0", ["[data] horizon", "greater than or equal to 1", "0"]),
+        ("horizon = 3", "horizon = 0", ["[data] horizon", "a number of at least 1", "0"]),
         ("horizon = 3", "horizon = 3\nfill = nan", ["[data] fill", "finite number", "NaN"]),
         ("horizon = 3", "horizn = 3", ["[data] horizn", "unknown key", "'horizon'"]),
         ("[training]", "[trainin]", ["[trainin]", "unknown key", "'training'"]),
-        ("trials = 4", 'trials = "4"', ["[study] trials", "integer", '"4"']),
-        ("units = [4, 8]", "units = []", ["[space] units", "at least 1 item"]),
+        ("trials = 4", 'trials = "4"', ["[study] trials", "whole number", '"4"']),
+        ("units = [4, 8]", "units = []", ["[space] units", "at least 1 in the list"]),
         ("units = [4, 8]", "units = [0, 8]", ["[space] units", "at least 1", "0"]),
-        ("units = [4, 8]", 'units = "wide"', ["[space] units", "integer", '"wide"']),
+        ("units = [4, 8]", 'units = "wide"', ["whole number, or a list or range of such", "wide"]),
+        ("units = [4, 8]", "units = [4, 0.5]", ["expected a whole number. Received: 0.5"]),
+        ('targets = ["level"]', 'targets = "level"', ["[data] targets", "a list, such as"]),
         ("low = 4, high = 12", "low = 12, high = 4", ["[space] timesteps", "12 and 4"]),
         ("high = 12, step = 4", "hihg = 12, step = 4", ["[space] timesteps", "hihg"]),
         ("dropout = { low = 0.0, high = 0.2 }", "dropout = 1.5", ["[space] dropout", "0.95"]),
@@ -100,7 +102,11 @@ def test_version_and_usage() -> None:
         ('targets = ["level"]', "", ["[data] targets", "missing"]),
         ('targets = ["level"]', 'targets = ["lvel"]', ["lvel", "level"]),
         ("[study]", '[study]\nsampler = "grid"', ["grid", "step"]),
-        ("[study]", "[study]\nenqueue = [{ units = 5 }]", ["enqueue", "units", "5"]),
+        (
+            "[study]",
+            "[study]\nenqueue = [{ units = 5 }]",
+            ["units = 5 lies outside the space, 4 or 8"],
+        ),
         ("[study]", "[study", ["not valid TOML"]),
         ("[space]", "[split]\ntrain = 0.5\n[space]", ["[split]", "together"]),
         ("high = 12", "high = 4000", ["timesteps", "largest timesteps that fits"]),
@@ -172,6 +178,8 @@ def test_missing_empty_and_unreadable_files_get_one_line(
     assert word in complaint("check", str(path))
     assert "no such study file" in complaint("check", str(tmp_path / "absent.toml"))
     assert complaint("check", str(tmp_path)).count(str(tmp_path)) == 1
+    (tmp_path / "table.csv").write_text("time,level\n")
+    assert "lstm-search init" in complaint("run", str(tmp_path / "table.csv"))
 
 
 @pytest.mark.parametrize("values", [(1e9, 1e9 + 1), (-1e300, 1e300)], ids=["far from zero", "vast"])

@@ -126,6 +126,16 @@ def test_report_says_what_was_seen_and_what_comes_next(
     assert "since it is the last" not in printed
 
 
+def test_columns_of_kinds_and_the_time_of_day_are_proposed_as_inputs(tmp_path: Path) -> None:
+    frame = hourly().assign(sky=["clear", "cloudy"] * 500, log=[f"entry {n}" for n in range(1000)])
+    path = init(frame, tmp_path, "load")
+    assert '"sky" (text, which categorical takes), "log" (not numbers)' in prose_of(path)
+    text = text_of(path).replace("#categorical", "categorical").replace("#calendar", "calendar")
+    path.write_text(text, encoding="utf-8")
+    columns = loaded(path)[1].dataset.columns
+    assert {"sky=clear", "sky=cloudy", "day_sin1"} <= set(columns)
+
+
 def test_split_dates_lie_at_70_and_85_percent(tmp_path: Path) -> None:
     study, preparation = loaded(init(hourly(), tmp_path))
 
