@@ -31,6 +31,7 @@ from search.worker import heartbeat
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
 from storage.records import record_of_study
+from storage.sqlite import put_back
 
 
 def run_study(
@@ -72,7 +73,7 @@ def run_study(
         note.watch(progress)
         follow(trackers, progress, study.study.name)
 
-    with workers_ended():
+    with put_back(storage.engine), workers_ended():
         compute = plan_compute(study.study)
 
         def carry_out(study: AnyStudy, found: optuna.Study) -> None:

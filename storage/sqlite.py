@@ -1,13 +1,18 @@
 """What makes SQLite safe for several writers, and quick."""
 
+import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from storage.errors import StorageError
+
+_FILE = "file"  # of a connection: its path, and what tells it from another there
 _this_thread = threading.local()
 
 
@@ -22,20 +27,75 @@ def reading() -> Iterator[None]:
 
 
 def tune_sqlite(engine: Engine) -> None:
-    """Give an engine's connections write-ahead logging and transactions that lock when they begin."""
+    """Give an engine's connections write-ahead logging and transactions that lock when they begin.
+
+    Where their file is gone, whoever wants to use them gets a `StorageError`: what is written to a
+    deleted file is lost with its last reader.
+    """
     if engine.dialect.name != "sqlite":
         return
     # Connections made before the listeners are attached would stay without them. Attached earlier,
     # they would make Optuna wait for itself: its constructor nests two transactions.
     engine.dispose()
     event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "checkout", _check_file)
     event.listen(engine, "begin", _begin)
 
 
-def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
+@contextmanager
+def put_back(engine: Engine) -> Iterator[None]:
+    """Put SQLite's file back at the end of a block in which it was deleted.
+
+    By then nobody may write any more. Where its folder is gone too, or another file has taken its place,
+    nothing is done.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with engine.connect() as connection:
+        path, _ = connection.connection.info[_FILE]
+    with closing(sqlite3.connect(path)) as kept:
+        kept.execute("PRAGMA schema_version").fetchone()  # which opens the file
+        try:
+            yield
+        finally:
+            if not os.path.exists(path):
+                with suppress(OSError, sqlite3.Error):
+                    _write_again(kept, path)
+
+
+def _write_again(kept: sqlite3.Connection, path: str) -> None:
+    unfinished = f"{path}.unfinished"
+    with closing(sqlite3.connect(unfinished)) as copy:
+        kept.backup(copy)
+    for beside in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(path + beside)  # of the deleted file, but it would be taken for the new one's
+    os.rename(unfinished, path)
+
+
+def _set_pragmas(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver would begin transactions of its own
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    record.info[_FILE] = path, _identity(path)
+
+
+def _check_file(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    path, identity = record.info[_FILE]
+    if _identity(path) != identity:
+        raise StorageError(
+            f"{path}: was deleted or replaced while it was in use; run the same command again"
+        )
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin(connection: Connection) -> None:

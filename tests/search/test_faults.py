@@ -181,6 +181,26 @@ def test_a_trial_that_runs_out_of_memory_fails_with_the_reason_and_the_search_go
     assert record.count("running") == record.count("waiting") == 0
 
 
+def test_a_database_deleted_in_mid_search_is_told_and_put_back(
+    finished: Finished, tmp_path: Path, write_study: Write, run: Start
+) -> None:
+    path = write_study(tmp_path, trials=6)
+    process = run(path)
+    seen_training(process, tmp_path)
+    (tmp_path / "runs" / "studies.db").unlink()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
+    assert "studies.db: was deleted or replaced while it was in use" in complaint
+    done = [trial for trial in stored(tmp_path).trials if trial.state == "complete"]
+    again = run(path)
+    _, errors = again.communicate(timeout=PATIENCE)
+    assert again.returncode == 0, errors
+    record = stored(tmp_path)
+    assert [record.trials[trial.number] for trial in done] == done
+    assert outcomes(record) == outcomes(stored(finished[0]))
+
+
 def test_sigterm_ends_a_run_as_ctrl_c_does(
     finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:

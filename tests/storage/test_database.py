@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import optuna
 import pytest
@@ -15,6 +16,7 @@ from sqlalchemy import event, make_url, text
 from storage.database import Heartbeat, open_storage
 from storage.errors import StorageError
 from storage.records import delete_study, list_studies
+from storage.sqlite import put_back
 
 DEADLINE = 30  # seconds until a test that waits for an event gives up
 
@@ -63,6 +65,36 @@ def test_a_sqlite_transaction_takes_the_write_lock_when_it_begins(sqlite_url: st
             other.execute("BEGIN IMMEDIATE")
     other.execute("BEGIN IMMEDIATE")
     other.close()
+
+
+@pytest.mark.parametrize("deleted", [("",), ("", "-wal", "-shm")])
+def test_a_file_that_is_deleted_in_use_is_told_and_put_back(
+    sqlite_url: str, opened, deleted: tuple[str, ...]
+) -> None:
+    storage = opened(sqlite_url)
+    path = make_url(sqlite_url).database or ""
+    study = optuna.create_study(study_name="one", storage=storage)
+    with put_back(storage.engine):
+        for value in range(3):
+            study.add_trial(optuna.create_trial(value=value))
+        for beside in deleted:
+            Path(path + beside).unlink()
+        with pytest.raises(StorageError, match="was deleted or replaced while it was in use"):
+            study.set_user_attr("late", 3)
+    found = optuna.load_study(study_name="one", storage=opened(sqlite_url))
+    assert [trial.value for trial in found.trials] == [0, 1, 2]
+    assert [each.name for each in Path(path).parent.glob("*unfinished*")] == []
+
+
+def test_another_file_in_the_place_of_ours_is_told_and_left_alone(sqlite_url: str, opened) -> None:
+    storage = opened(sqlite_url)
+    path = Path(make_url(sqlite_url).database or "")
+    with put_back(storage.engine):
+        path.unlink()
+        path.write_text("another")
+    with pytest.raises(StorageError, match="was deleted or replaced"):
+        optuna.create_study(study_name="one", storage=storage)
+    assert path.read_text() == "another"
 
 
 def test_a_server_gets_a_small_pool_and_a_time_limit(postgresql_url: str, opened) -> None:
