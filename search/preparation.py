@@ -83,18 +83,24 @@ def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
 def _check_precision(dataset: Dataset, train: Part) -> None:
     """Raise InputError for a column whose training rows single precision hardly tells apart."""
     rows = dataset.values[train.first : train.end]
-    largest = np.abs(rows).max(axis=0)  # (columns,)
+    for name, column in zip(dataset.columns, rows.T, strict=True):
+        if beyond_single_precision(column):
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviation = column.std()
+            raise InputError(
+                f"{dataset.source}: column {name!r} reaches {np.abs(column).max():.4g} with a deviation "
+                f"of {deviation:.4g} in training, which the single precision of a network cannot hold: "
+                "subtract a constant from it, or divide it by one"
+            )
+
+
+def beyond_single_precision(column: NDArray[np.float64]) -> bool:
+    """Whether single precision hardly tells the values (rows,) of a column apart that differ."""
+    if column.min() == column.max():
+        return False
     with np.errstate(over="ignore", invalid="ignore"):
-        deviations = rows.std(axis=0)
-        steps = np.spacing(largest.astype(np.float32))
-    bad = ~(steps <= deviations / 4) & (rows.min(axis=0) < rows.max(axis=0))
-    if bad.any():
-        place = int(bad.argmax())
-        raise InputError(
-            f"{dataset.source}: column {dataset.columns[place]!r} reaches {largest[place]:.4g} with a "
-            f"deviation of {deviations[place]:.4g} in training, which the single precision of a network "
-            "cannot hold: subtract a constant from it, or divide it by one"
-        )
+        step = np.spacing(np.abs(column).max().astype(np.float32))
+        return not step <= column.std() / 4
 
 
 def make_directory(directory: Path) -> None:

@@ -15,8 +15,10 @@ from objectives.errors import InputError
 from objectives.reading import check_once, listed, read_table, read_times, read_values, shown
 from objectives.settings import DataSettings, Fill
 from reports.wording import counted
+from search.preparation import beyond_single_precision
 
 CATEGORIES = "text, which categorical takes"
+TRAINING = 0.7  # the share of rows that a proposed study trains on
 _FEWEST_ROWS = 20
 _FIRST_LOOK = 50
 _VALUE = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
@@ -194,7 +196,14 @@ def _useless(numbers: dict[str, NDArray[np.float64]], targets: tuple[str, ...]) 
         elif differences[0] != 0 and (differences == differences[0]).all():
             # its later values lie outside everything seen in training
             reasons[name] = "only counts the rows"
+        elif _too_far_from_zero(column[: round(TRAINING * len(column))]):
+            reasons[name] = "too far from zero for single precision"
     return reasons
+
+
+def _too_far_from_zero(training: NDArray[np.float64]) -> bool:
+    present = training[~np.isnan(training)]
+    return len(present) > 0 and beyond_single_precision(present)
 
 
 def _complete(

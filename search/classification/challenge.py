@@ -63,11 +63,6 @@ def challenge_classifier(challenger: Bundle, champion: Bundle, data: str) -> Cla
         _check_fresh(labelled, bundle.metadata)
         truths.append(_truth(labelled, bundle.metadata))
         predictions[name] = _probabilities(bundle, data, rows)
-    if not len(truths[0]) == len(truths[1]) == len(predictions[_CHALLENGER]):
-        raise InputError(
-            f"{data}: {len(truths[0])} labels do not go with {len(predictions[_CHALLENGER])} "
-            "sequences: leave out the column that tells train and test apart"
-        )
     clusters = clusters_of(labelled, np.arange(len(truths[0])), _overlap(labelled), predictions)
     return _judge(truths[0], predictions, clusters, len(challenger.metadata.labels), data)
 
@@ -85,7 +80,7 @@ def _check_comparable(mine: Metadata, theirs: Metadata) -> None:
 
 
 def _labelled(data: str, rows: FreshRows | None, about: Metadata) -> Sequences:
-    """Read sequences with their labels as `run` does."""
+    """Read sequences with their labels as `run` does, but for a split: all of them are fresh."""
     layout = _layout(about)
     if rows is None:
         return read_sequences(SequenceSettings(task="classification", path=data))
@@ -101,7 +96,8 @@ def _labelled(data: str, rows: FreshRows | None, about: Metadata) -> Sequences:
         fill="none" if layout.text else about.preprocessing.fill,  # type: ignore[arg-type]
         text=layout.text,
     )
-    return sequences_from_frame(rows.table, settings, rows.source)
+    table = rows.table.drop(columns="split", errors="ignore")
+    return sequences_from_frame(table, settings, rows.source)
 
 
 def _layout(about: Metadata) -> SequenceRows:

@@ -22,7 +22,7 @@ from search.study_template import (
     study_text,
     targets_in_words,
 )
-from search.survey import Survey, survey
+from search.survey import TRAINING, Survey, survey
 from search.tasks import prepare_study
 
 _LONGEST_DEFAULT_HORIZON = 96
@@ -78,7 +78,7 @@ def _plan(seen: Survey, data: Path, out: Path, horizon: int | None, chosen: bool
     """Work out what to propose for a table."""
     dataset = seen.dataset
     rows = len(dataset.values)
-    borders = [round(0.7 * rows), round(0.85 * rows)]
+    borders = [round(TRAINING * rows), round(0.85 * rows)]
     dates = None
     if dataset.times is not None:
         moments = [_friendly_date(dataset.times, row) for row in borders]

@@ -289,12 +289,14 @@ def test_a_hole_in_the_first_row_is_filled_by_a_number_and_told(tmp_path: Path) 
 def test_columns_that_would_harm_are_left_out_and_named(tmp_path: Path) -> None:
     frame = hourly().assign(nothing=np.nan, number=np.arange(1000), mixed="?")
     frame.loc[1:, "mixed"] = "1.5"
+    frame["far"] = np.where(frame.index < 800, 1e9 + frame.index % 3, 0)
 
     path = init(frame, tmp_path, "load")
 
     assert loaded(path)[0].data.features == ("wind", "load")
     for reason in (
-        '"nothing" (empty)', '"number" (only counts the rows)', '"mixed" (some of its cells are text)'
+        '"nothing" (empty)', '"number" (only counts the rows)', '"mixed" (some of its cells are text)',
+        '"far" (too far from zero for single precision)',
     ):  # fmt: skip
         assert reason in prose_of(path)
 

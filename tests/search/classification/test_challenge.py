@@ -77,6 +77,16 @@ def test_groups_are_what_is_drawn(bundles: tuple[Bundle, Bundle], tmp_path: Path
         challenge_classifier(*bundles, str(tmp_path / "few.csv"))
 
 
+def test_an_official_split_of_fresh_sequences_means_nothing(
+    bundles: tuple[Bundle, Bundle], tmp_path: Path
+) -> None:
+    table = moves()
+    split = np.where(table["id"] < 150, "train", "test")  # which divides each group
+    table.assign(group=table["id"] % 30, split=split).to_csv(tmp_path / "both.csv", index=False)
+    found = challenge_classifier(*bundles, str(tmp_path / "both.csv"))
+    assert (found.sequences, found.clusters) == (300, 30)
+
+
 def test_what_cannot_be_compared_is_told(
     bundles: tuple[Bundle, Bundle], fresh: Path, tmp_path: Path
 ) -> None:
@@ -163,7 +173,8 @@ def test_windows_of_a_stream_are_scored_in_blocks(tmp_path: Path) -> None:
         load_bundle(write_classifier(tmp_path / f"v{version}", version, **changes))
         for version in (1, OTHER)
     )
-    rows.to_csv(tmp_path / "fresh.csv", index=False)
+    parts = np.where(rows.index < 777, "train", "test")
+    rows.assign(split=parts).to_csv(tmp_path / "fresh.csv", index=False)
     found = challenge_classifier(right, wrong, str(tmp_path / "fresh.csv"))
     assert found.sequences == 1000
     assert found.clusters < 1000 / 2  # neighbours share rows: they are drawn together
