@@ -4,13 +4,13 @@
 
 On the tasks of `quality.py`, for the first so many of its seeds (one by default). Most of it is made of
 one search, that of runs/quality, which is run where it is missing: the winner as confirmation left it;
-the search's best trial, the winner, and the mean of three seeds of it, each retrained on
-train+validation; and the whole study, whose members are three candidates. The winner is also trained
-and retrained with levels for output, and without the linear skip path, which is to be held against
-itself. Random sampling without a pruner gets as many seconds as the search took, and its best trial is
-retrained. Studies lie in runs/quality and runs/ablations and are not run again. Printed, and written to
-runs/benchmark-ablations.json, is each task's metric by seed and its median. These are test scores: they
-explain the settings and must not choose them.
+the search's best trial, the winner, and the mean of as many seeds of it as a study has members, each
+retrained on train+validation; and the whole study, whose members are candidates. The winner is also
+trained and retrained with levels for output, and without the linear skip path, which is to be held
+against itself. Random sampling without a pruner gets as many seconds as the search took, and its best
+trial is retrained. Studies lie in runs/quality and runs/ablations and are not run again. Printed, and
+written to runs/benchmark-ablations.json, is each task's metric by seed and its median. These are test
+scores: they explain the settings and must not choose them.
 """
 
 import json
@@ -45,7 +45,6 @@ from storage.records import TrialRecord, find_study, record_of_study
 from tests.bench.outputs import AT_ONCE
 from tests.bench.quality import RUNS, SEEDS, TASKS, Changes, Task, check_data, report_of, study_of
 
-MEMBERS = 3
 Weights = tuple[NDArray[np.float32], ...]
 
 
@@ -118,8 +117,8 @@ def scores(task: Task, folder: Path, seed: int) -> dict[str, float]:
             "winner of the confirmation, refitted": pool.submit(
                 parts.refitted, parts.winner, parts.winner_weights
             ),
-            "… mean of three seeds": pool.submit(
-                parts.refitted, parts.winner, parts.winner_weights, MEMBERS
+            "… mean of as many seeds": pool.submit(
+                parts.refitted, parts.winner, parts.winner_weights, study.final.members
             ),
             "… forecasting levels": pool.submit(parts.changed, output="level"),
             "… without the linear skip": pool.submit(parts.changed, skip="none"),
@@ -127,7 +126,7 @@ def scores(task: Task, folder: Path, seed: int) -> dict[str, float]:
     return {
         "winner before the refit": task.score(whole["train_only"]),
         **{name: future.result() for name, future in found.items()},
-        "mean of three candidates: the whole study": task.score(whole),
+        "mean of candidates: the whole study": task.score(whole),
         "best trial of random search, refitted": task.score(random),
     }
 

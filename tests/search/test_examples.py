@@ -21,6 +21,11 @@ def test_examples_share_all_settings_but_data_and_split(path):
     assert (study.study.trials, study.study.timeout) == (first.study.trials, first.study.timeout)
 
 
+def test_each_member_of_the_examples_can_be_a_candidate_of_its_own():
+    study = load_study(EXAMPLES[0])
+    assert study.final.members <= study.confirm.candidates
+
+
 def test_beijing_is_cut_where_others_cut_it():
     study = load_study(EXAMPLES[-1])
     assert isinstance(study, Study)
