@@ -12,6 +12,9 @@ from search.study import AnyStudy
 from search.tasks import Task
 from storage.records import TrialRecord
 
+# From here on the MSE of two forecasts' mean is above the better one's, where errors correlate by .9.
+_WORSE = 1.1
+
 
 @dataclass(frozen=True)
 class Retrained:
@@ -31,8 +34,9 @@ def plan_members(
     """Choose what is trained on train+validation: candidates take turns, each time with another seed.
 
     Networks that differ in more than their seeds err less alike, so that their mean is worth more. A
-    model has one scaling, so that only candidates with the winner's take part. A temperature is fitted
-    to the winner's predictions alone, so that a classifier's members all repeat the winner.
+    model has one scaling, so that only candidates with the winner's take part, and of these none whose
+    validation value is more than a tenth worse. A temperature is fitted to the winner's predictions
+    alone, so that a classifier's members all repeat the winner.
 
     Args:
         study: says how many there shall be, and for how long they are trained.
@@ -40,9 +44,8 @@ def plan_members(
         candidates: confirmed trials, the winner first.
     """
     winner = candidates[0]
-    scaling = any_hyperparameters(winner.attributes).scaling
-    alike = [t for t in candidates if any_hyperparameters(t.attributes).scaling == scaling]
-    taking_turns = [winner] if isinstance(task, SequenceTask) else alike
+    others = () if isinstance(task, SequenceTask) else candidates[1:]
+    taking_turns = [winner, *(trial for trial in others if _goes_with(trial, winner))]
     planned = {}
     for number in range(study.final.members):
         round_, place = divmod(number, len(taking_turns))
@@ -51,6 +54,13 @@ def plan_members(
         member = _member(study, task, trial, seed)
         planned[Retrained(trial.number, seed, member.hyperparameters.timesteps)] = member
     return planned
+
+
+def _goes_with(trial: TrialRecord, winner: TrialRecord) -> bool:
+    if trial.value is None or winner.value is None or trial.value > _WORSE * winner.value:
+        return False
+    scalings = {any_hyperparameters(each.attributes).scaling for each in (trial, winner)}
+    return len(scalings) == 1
 
 
 def _member(study: AnyStudy, task: Task, trial: TrialRecord, seed: int) -> Member:

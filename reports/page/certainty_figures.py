@@ -85,7 +85,7 @@ def coverage_figure(intervals: Sequence[Mapping[str, Any]]) -> PageFigure | None
         asked = line("asked for", steps, [each["level"]] * len(steps), MUTED, "dot")
         asked |= {"legendgroup": "asked for", "showlegend": not traces}
         traces += [line(percent(each["level"]), steps, reached, MODEL, dash), asked]
-    layout = axes("Forecast step", "Share of test values inside")
+    layout = axes("Forecast step", "Share of test values inside", counted=len(steps))
     layout["yaxis"] |= {"tickformat": ".0%"}
     note = "Below the level asked for, intervals are too narrow; above it, wider than needed."
     return PageFigure("coverage", "Do the intervals hold what they promise", note, traces, layout)

@@ -18,6 +18,7 @@ NAIVE = (
     ("--naive-3", "dashdot"),
     ("--naive-4", "longdash"),
 )
+_FEW = 12  # ticks that have room beside each other on a phone
 SHARED = "shared"
 
 
@@ -76,12 +77,16 @@ def bars(name: str, x: Sequence[Any], y: Sequence[Any], colour: str) -> dict[str
     return {"type": "bar", "name": name, "x": x, "y": y, "marker": {"color": colour}}
 
 
-def axes(x: str, y: str, *, logarithmic: bool = False) -> dict[str, Any]:
-    """A layout that names its axes; parameter names may hold anything, so they are escaped."""
+def axes(x: str, y: str, *, logarithmic: bool = False, counted: int = 0) -> dict[str, Any]:
+    """A layout that names its axes; parameter names may hold anything, so they are escaped.
+
+    `counted` epochs or steps lie along the x axis: few of them would get ticks at halves too.
+    """
     vertical: dict[str, Any] = {"title": {"text": plain(y)}}
     if logarithmic:
         vertical["type"] = "log"
-    return {"xaxis": {"title": {"text": plain(x)}}, "yaxis": vertical}
+    whole = {"dtick": 1} if 0 < counted <= _FEW else {}
+    return {"xaxis": {"title": {"text": plain(x)}, **whole}, "yaxis": vertical}
 
 
 def plain(text: str) -> str:

@@ -89,7 +89,7 @@ def step_figure(numbers: Mapping[str, Any]) -> PageFigure | None:
     ]
     lines.append(line("refitted model", x, steps, MODEL))
     unit = "standardised units" if key == "test_standardised" else "data units"
-    layout = axes("Forecast step", f"Test RMSE ({unit})")
+    layout = axes("Forecast step", f"Test RMSE ({unit})", counted=len(steps))
     layout["yaxis"]["rangemode"] = "tozero"
     return PageFigure(
         "steps", "Error by forecast step", "How fast the forecast loses its grip.", lines, layout

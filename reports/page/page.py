@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from reports.certainty import TOO_SHORT
+from reports.classification.verdict import TOO_FEW
 from reports.contents import COMMAND, Forecasts
 from reports.page.cells import best_of
 from reports.page.class_sections import class_sections
@@ -50,7 +52,7 @@ def render_page(
         study=numbers["study"],
         task=numbers["task"],
         verdict=_clauses(said),
-        lost=said.startswith(LOSSES),
+        tone=_tone(numbers.get("verdict")),
         cautions=_cautions(numbers),
         tiles=_tiles(numbers),
         sections=[each for each in _sections(numbers, forecasts, drawn) if each.filled],
@@ -58,6 +60,15 @@ def render_page(
         script=_part("script.js"),
         plotly=_plotly(),
     )
+
+
+def _tone(verdict: str | None) -> str:
+    """The colour of a verdict, a class of the style sheet: what chance may have done is no success."""
+    if verdict is None:
+        return "open"
+    if verdict.startswith(LOSSES):
+        return "lost"
+    return "open" if verdict.endswith((TOO_FEW, TOO_SHORT)) else "won"
 
 
 def _so_far(numbers: Mapping[str, Any]) -> str:

@@ -38,13 +38,14 @@ def curve_figures(curves: Mapping[str, Any] | None) -> list[PageFigure]:
         line(f"validation {metric}", epochs, validation, MODEL),
         dots("best epoch", [best], [validation[best - 1]], ACCENT),
     ]
-    layout = axes("Epoch", f"Loss and {metric}", logarithmic=curves["logarithmic"])
+    label, logarithmic = f"Loss and {metric}", curves["logarithmic"]
+    layout = axes("Epoch", label, logarithmic=logarithmic, counted=len(epochs))
     note = "Training and validation of the winner; the weights kept are those of the best epoch."
     figures = [PageFigure("curves", "How the winner learned", note, traces, layout)]
     if curves["learning_rate"]:
         rates = line("learning rate", epochs, curves["learning_rate"], SECOND)
         rates["line"]["shape"] = "hvh"
-        layout = axes("Epoch", "Learning rate")
+        layout = axes("Epoch", "Learning rate", counted=len(epochs))
         layout["yaxis"]["rangemode"] = "tozero"
         note = "What the optimiser was given in each epoch, which the refit replays."
         figures.append(PageFigure("rates", "The winner's learning rate", note, [rates], layout))

@@ -246,6 +246,13 @@ def test_what_may_be_chance_is_not_shown_as_a_gain(report_of, certain, study, tm
     assert page.get_attribute("h1", "class") == "lost"
 
 
+def test_only_a_gain_beyond_chance_is_shown_as_one(report_of, certain, study, tmp_path):
+    short = report_of(1.0, ridge=2.0)
+    for report, tone in ((short, "open"), (certain(short, ridge=0.001), "won")):
+        page = written(report, study, tmp_path).read_text()
+        assert re.findall(r'<h1 class="(\w+)"', page) == [tone]
+
+
 def test_another_winner_tested_before_is_the_second_thing_said(report, study, tmp_path, opened):
     opening = Opening("2024-05-01T10:00:00+00:00", 4, (9,), "a" * 64, "lstm-search run", "b" * 64)
     ledger = Ledger((opening, opening), ((4, (9,)),))

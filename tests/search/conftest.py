@@ -138,6 +138,7 @@ def rich_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             "depth": 1,
             "dropout": 0.0,
             "batch_size": 64,
+            "learning_rate": 0.001,  # the two trials are then alike enough to be members of one model
             "window_normalization": "standard",
         },
         study={

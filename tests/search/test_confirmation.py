@@ -214,11 +214,12 @@ def test_the_winner_is_replayed_from_its_median_run_under_its_own_number(searche
     assert [(each.number, each.value) for each in chosen.candidates] == [(1, 0.2), (2, 0.4)]
 
 
-def test_candidates_take_turns_as_members_and_those_of_another_scaling_are_none() -> None:
+def test_candidates_take_turns_as_members_and_much_worse_or_otherwise_scaled_ones_do_not() -> None:
     study = make_study({"data": {"targets": ["x"]}, "final": {"members": 5}}, "study.toml")
     split = cut(300, study.split, study.data, 96, None)
     task = ForecastTask(Path("rows.npy"), 1, split, study.training)
-    candidates = [member(3), member(1, timesteps=24), member(2, scaling="min-max")]
+    others = [member(1, 0.109, timesteps=24), member(2, scaling="min-max"), member(4, 0.111)]
+    candidates = [member(3), *others]
     planned = plan_members(study, task, candidates)
     assert [(each.trial, each.timesteps) for each in planned] == [
         (3, 96),
@@ -232,11 +233,13 @@ def test_candidates_take_turns_as_members_and_those_of_another_scaling_are_none(
     assert [each.path[0] for each in planned.values()][:2] == [(0.3, 7), (0.1, 7)]
 
 
-def member(number: int, timesteps: int = 96, scaling: str = "standard") -> TrialRecord:
+def member(
+    number: int, value: float = 0.1, timesteps: int = 96, scaling: str = "standard"
+) -> TrialRecord:
     values = replace(TYPICAL, timesteps=timesteps, scaling=scaling).as_dict()
     return trial(
         number,
-        0.1,
+        value,
         seed=10 * number,
         hyperparameters=values,
         best_epoch=1,
