@@ -3,13 +3,12 @@
 It asks for a trial, has it trained in a process of its own, and tells the study what came of it.
 """
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import optuna
 from optuna.artifacts._protocol import ArtifactStore
@@ -34,6 +33,7 @@ from search.tasks import Task
 from search.trial_files import Destination, describe_trial
 from search.weights import save_outcome
 from search.worker_name import WorkerName
+from search.worker_process import listening, write_errors_to
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
@@ -69,73 +69,117 @@ class _LeftRunningError(BaseException):
     """
 
 
+@dataclass(frozen=True)
+class _Station:
+    """What a worker has at hand for one trial after another.
+
+    `turn` is held until a trial exists that others must count. `facts` are stored with every trial, and
+    `begun` are the trials' ids in the database.
+    """
+
+    order: WorkOrder
+    storage: Database
+    study: optuna.Study
+    sampler: SlotSampler
+    objective: Objective
+    turn: ExitStack
+    facts: Mapping[str, Any]
+    begun: list[int] = field(default_factory=list)
+
+
 def work(order: WorkOrder, number: int) -> None:
     """Run trials as worker `number` until the study has all, the time is up, or a stop is asked."""
-    with _listening(order.stop) as stop:
-        _work(order, number, stop)
+    with listening(order.stop) as stop:
+        write_errors_to(order.study.directory / "logs")
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+        worker = WorkerName.mine()
+        station = _station(order, number, worker, stop)
+        while not stop():
+            try:
+                if not _another_trial(station, worker):
+                    break
+            except (OptunaError, ValueError, AssertionError, _LeftRunningError) as error:
+                _give_up(station, error)
 
 
-def _work(order: WorkOrder, number: int, stop: Callable[[], str | None]) -> None:
-    _write_errors_to(order.study.directory / "logs")
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    worker = WorkerName.mine()
+def _station(
+    order: WorkOrder, number: int, worker: WorkerName, stop: Callable[[], str | None]
+) -> _Station:
     settings = order.study.study
     storage = open_storage(order.storage_url, heartbeat=heartbeat(settings.grace_period))
-    turn = ExitStack()  # given back once a trial exists, or at the end of the block
+    turn, compute = ExitStack(), order.compute[number]
     sampler = SlotSampler(
         settings.seed,
         lambda seed: make_sampler(
             settings.sampler, order.study.space, len(order.compute), settings.seed, seed
         ),
         find_slot=lambda study, trial: find_slot(study, storage, trial),
-        began=lambda: turn.close(),  # noqa: PLW0108  (each trial has a turn of its own)
+        began=turn.close,
     )
     epochs = order.study.training.epochs
     pruner = GlancingPruner(make_pruner(settings.pruner, epochs, order.study.split.folds or 1))
-    study = find_study(storage, settings.name, sampler, pruner, _HOLD_SECONDS)
-    objective = _objective(order, storage, order.compute[number], stop, lambda: sampler.slot)
+    return _Station(
+        order=order,
+        storage=storage,
+        study=find_study(storage, settings.name, sampler, pruner, _HOLD_SECONDS),
+        sampler=sampler,
+        objective=_objective(order, storage, compute, stop, lambda: sampler.slot),
+        turn=turn,
+        facts={"worker": list(worker), ENVIRONMENT: environment(compute)},
+    )
 
-    begun: list[int] = []
 
-    def run(trial: optuna.Trial) -> float:
-        begun.append(trial._trial_id)
-        facts = {"worker": list(worker), ENVIRONMENT: environment(order.compute[number])}
-        storage.set_trial_user_attrs(trial._trial_id, facts)
-        try:
-            return objective(trial)
-        except InterruptedTrialError:
-            outlast(lambda: try_again(study, _frozen(trial), lost=False))
-            raise
-        except LostTrialError:
-            if not outlast(lambda: try_again(study, _frozen(trial))):
-                remove_checkpoint(_checkpoint_path(order, sampler.slot))
-            raise
-        except TrialFailedError as error:
-            if getattr(error, "__notes__", None):
-                print(*error.__notes__, sep="\n", flush=True)
-            raise
-        except (SQLAlchemyError, StorageInternalError) as error:
-            raise _LeftRunningError from error
+def _another_trial(station: _Station, worker: WorkerName) -> bool:
+    """Run a trial, unless the study needs no more of them; returns whether it did.
 
-    while not stop():
-        try:
-            if not order.task.rows.exists():
-                raise InputError(f"{order.task.rows}: is gone; the same command makes it again")
-            now = shared_settings(study, settings)
-            slots = count_slots(study, storage, now.trials)
-            turn = wait_for_turn(storage, now.name, worker.text) if slots.scarce else ExitStack()
-            with turn:
-                if slots.scarce:
-                    slots = count_slots(study, storage, now.trials)
-                if not slots.left or has_enough(study, now):
-                    break
-                study.optimize(run, n_trials=1, catch=(TrialFailedError,))
-        except (OptunaError, ValueError, AssertionError, _LeftRunningError) as error:
-            # Optuna tells the end of a trial that others have declared dead by any of the first three.
-            cause = _database_error_in(error)
-            if not (passing(cause) or (begun and _declared_dead(storage, begun[-1]))):
-                raise cause from None
-            print(f"trial was given up: {cause}", flush=True)
+    Raises:
+        InputError: the rows that trials read are gone.
+    """
+    order, study = station.order, station.study
+    if not order.task.rows.exists():
+        raise InputError(f"{order.task.rows}: is gone; the same command makes it again")
+    now = shared_settings(study, order.study.study)
+    slots = count_slots(study, station.storage, now.trials)
+    with station.turn as turn:
+        if slots.scarce:
+            turn.enter_context(wait_for_turn(station.storage, now.name, worker.text))
+            slots = count_slots(study, station.storage, now.trials)
+        if not slots.left or has_enough(study, now):
+            return False
+        study.optimize(partial(_train, station), n_trials=1, catch=(TrialFailedError,))
+    return True
+
+
+def _train(station: _Station, trial: optuna.Trial) -> float:
+    """Carry a trial out, and queue it again where it was lost or interrupted."""
+    station.begun.append(trial._trial_id)
+    station.storage.set_trial_user_attrs(trial._trial_id, station.facts)
+    try:
+        return station.objective(trial)
+    except InterruptedTrialError:
+        outlast(lambda: try_again(station.study, _frozen(trial), lost=False))
+        raise
+    except LostTrialError:
+        if not outlast(lambda: try_again(station.study, _frozen(trial))):
+            remove_checkpoint(_checkpoint_path(station.order, station.sampler.slot))
+        raise
+    except TrialFailedError as error:
+        if getattr(error, "__notes__", None):
+            print(*error.__notes__, sep="\n", flush=True)
+        raise
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise _LeftRunningError from error
+
+
+def _give_up(station: _Station, error: BaseException) -> None:
+    """Go on after an error that passes or that only says that others have declared the trial dead.
+
+    Optuna tells the latter by its own error, a ValueError or an AssertionError.
+    """
+    cause, begun = _database_error_in(error), station.begun
+    if not (passing(cause) or (begun and _declared_dead(station.storage, begun[-1]))):
+        raise cause from None
+    print(f"trial was given up: {cause}", flush=True)
 
 
 def heartbeat(grace_period: int) -> Heartbeat:
@@ -240,41 +284,3 @@ def _keep_if_best(
 def on_stale_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queue a trial again whose worker gave no sign of life for too long."""
     try_again(study, trial)
-
-
-@contextmanager
-def _listening(stop: Path) -> Iterator[Callable[[], str | None]]:
-    """Turn signals and the stop file into a question that is asked between epochs and trials."""
-    asked: list[str] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        asked.append(f"interrupted by {signal.Signals(number).name}")
-
-    signal.signal(signal.SIGINT, note)
-    before = signal.signal(signal.SIGTERM, note)
-    parent = os.getppid()
-
-    def reason() -> str | None:
-        if stop.exists():
-            return "interrupted"
-        if os.getppid() != parent:
-            return "interrupted: the run that started this worker is gone"
-        return asked[0] if asked else None
-
-    try:
-        yield reason
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _write_errors_to(directory: Path) -> None:
-    """Send what this worker and its trial processes print to a file, off the user's terminal."""
-    with suppress(OSError):
-        directory.mkdir(exist_ok=True)
-        log = os.open(
-            directory / f"worker_{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-        )
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)

@@ -91,7 +91,13 @@ def _given(
 
 def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> AnyStudy:
     if path is None and "path" in given["data"]:
-        given["study"].setdefault("name", _name_of(Path(given["data"]["path"])))
+        data = given["data"]["path"]
+        if given["data"].get("task") != "classification" and "targets" not in given["data"]:
+            raise InputError(
+                f"--data {data}: name a column to forecast with --target, or say that it holds "
+                "labelled sequences with --task classification"
+            )
+        given["study"].setdefault("name", _name_of(Path(data)))
         return make_study(given, "command line")
     if path is None and given["data"].get("task") == "classification":
         raise InputError("--task classification: name the file of labelled sequences with --data")

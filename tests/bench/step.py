@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from objectives.hyperparameters import Hyperparameters
+from search.doctor.trial_speed import TYPICAL
 
 FEATURES, HORIZON, ROWS = 7, 24, 20_000
 SKIPPED = 4  # first batches of `fit`, while its input pipeline starts
@@ -34,21 +36,8 @@ def windows(timesteps: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def hyperparameters(units: int, timesteps: int, batch: int, depth: int) -> Hyperparameters:
     """Those of the default space, of these sizes."""
-    return Hyperparameters(
-        timesteps=timesteps,
-        units=(units,) * depth,
-        dropout=0.1,
-        batch_size=batch,
-        learning_rate=1e-3,
-        recurrent_dropout=0.0,
-        l2=0.0,
-        optimizer="adam",
-        activation="tanh",
-        bidirectional=False,
-        output="change",
-        skip="linear",
-        scaling="standard",
-    )
+    sizes = {"timesteps": timesteps, "units": (units,) * depth, "batch_size": batch}
+    return replace(TYPICAL, **sizes)
 
 
 def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):

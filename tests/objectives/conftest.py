@@ -12,25 +12,12 @@ from objectives.hyperparameters import Hyperparameters
 from objectives.messages import Compute, ForecastTask
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
+from search.doctor.trial_speed import TYPICAL
 
 LARGEST_TIMESTEPS = 12
 HORIZON = 3
 
-SMALL = Hyperparameters(
-    timesteps=8,
-    units=(4,),
-    dropout=0.0,
-    batch_size=32,
-    learning_rate=0.01,
-    recurrent_dropout=0.0,
-    l2=0.0,
-    optimizer="adam",
-    activation="tanh",
-    bidirectional=False,
-    output="change",
-    skip="linear",
-    scaling="standard",
-)
+SMALL = replace(TYPICAL, timesteps=8, units=(4,), dropout=0.0, batch_size=32, learning_rate=0.01)
 
 
 @pytest.fixture(scope="session")

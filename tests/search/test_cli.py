@@ -180,6 +180,7 @@ def test_missing_empty_and_unreadable_files_get_one_line(
     assert complaint("check", str(tmp_path)).count(str(tmp_path)) == 1
     (tmp_path / "table.csv").write_text("time,level\n")
     assert "lstm-search init" in complaint("run", str(tmp_path / "table.csv"))
+    assert "--target" in complaint("run", "--data", str(tmp_path / "table.csv"))
 
 
 @pytest.mark.parametrize("values", [(1e9, 1e9 + 1), (-1e300, 1e300)], ids=["far from zero", "vast"])

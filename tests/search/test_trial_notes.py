@@ -13,11 +13,11 @@ from PIL import Image
 from objectives.classification.messages import SequenceTask
 from objectives.classification.sequences import SequenceFold, SequenceSplit
 from objectives.classification.settings import SequenceSettings, SequenceTraining
-from objectives.hyperparameters import Hyperparameters
 from objectives.messages import Epoch, FoldOutcome, ForecastTask, Glimpse, TrialOutcome
 from objectives.objective import EndedTrial
 from objectives.settings import DataSettings, TrainingSettings
 from objectives.split import cut
+from search.doctor.trial_speed import TYPICAL
 from search.study import ClassificationStudy, Study
 from search.trial_files import MOST_NOTES, Destination, describe_trial, validation_confusion
 from search.trial_notes import trial_note
@@ -25,21 +25,7 @@ from storage.artifacts import linked_artifacts, open_artifacts
 from storage.database import open_storage
 
 TRAINING = TrainingSettings(epochs=3, patience=2)
-VALUES = Hyperparameters(
-    timesteps=48,
-    units=(32, 32),
-    dropout=0.1,
-    batch_size=64,
-    learning_rate=0.0021,
-    recurrent_dropout=0.0,
-    l2=0.0,
-    optimizer="adam",
-    activation="tanh",
-    bidirectional=False,
-    output="change",
-    skip="linear",
-    scaling="standard",
-)
+VALUES = replace(TYPICAL, units=(32, 32), learning_rate=0.0021)
 STUDY = Study(data=DataSettings(targets=("level",)), training=TRAINING)
 TASK = ForecastTask(Path("rows.npy"), 1, cut(900, STUDY.split, STUDY.data, 48, None), TRAINING)
 EPOCHS = tuple(
