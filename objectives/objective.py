@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from statistics import fmean
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 
@@ -94,53 +94,40 @@ class Objective:
             optuna.TrialPruned: the pruner gave the trial up.
             TrialFailedError: it came to no result; the reason is in its attribute "failure".
         """
-        epochs: list[Epoch] = []
-        pruned = False
         started = time.perf_counter()
-
-        def go_on(epoch: Epoch) -> bool:
-            nonlocal pruned
-            epochs.append(epoch)
-            training = self.task.training
-            trial.report(epoch.metrics[training.metric], step_of(epoch, training.epochs))
-            if reason := self.stop():
-                raise InterruptedTrialError(reason)
-            pruned = trial.should_prune()
-            return not pruned
-
         hyperparameters = draw(trial, self.space, self.task.training.optimizer)
         seed = self.seed_of(trial)
         self.note(trial, {"seed": seed, "hyperparameters": hyperparameters.as_dict()})
-
-        def so_far() -> EndedTrial:
-            passed = time.perf_counter() - started
-            return EndedTrial(hyperparameters, seed, tuple(epochs), passed)
-
+        course = _Course(trial, self, hyperparameters, seed, started)
         checkpoint = self.checkpoint(trial)
         request = TrialRequest(self.task, hyperparameters, seed, checkpoint)
         try:
-            outcome = run_in_process(request, go_on, self.compute, self.patience)
+            outcome = run_in_process(request, course.go_on, self.compute, self.patience)
             self._check_targets(outcome)
         except TrialFailedError as failure:
             # Ctrl-C may reach the trial's process before it has begun to ignore it.
             reason = self.stop()
-            error = InterruptedTrialError(reason) if reason else failure
-            curves = history(epochs, self.task.training.metric)
-            again = isinstance(error, LostTrialError | InterruptedTrialError)
-            self.note(trial, {"failure": str(error), **curves})
-            self.describe(trial, replace(so_far(), failure=str(error), again=again))
-            if checkpoint and not again:
-                remove_checkpoint(checkpoint.path)
-            raise error from None
-        self.note(trial, history(epochs, self.task.training.metric) | _facts(outcome))
-        if not pruned:
+            self._fail(course, InterruptedTrialError(reason) if reason else failure, checkpoint)
+        self.note(trial, course.history() | _facts(outcome))
+        if not course.pruned:
             self.keep(trial, outcome)
-        self.describe(trial, replace(so_far(), outcome=outcome, pruned=pruned))
+        self.describe(trial, replace(course.ended(), outcome=outcome, pruned=course.pruned))
         if checkpoint:
             remove_checkpoint(checkpoint.path)
-        if pruned:
-            raise optuna.TrialPruned(f"pruned after epoch {epochs[-1].number}")
+        if course.pruned:
+            raise optuna.TrialPruned(f"pruned after epoch {course.epochs[-1].number}")
         return outcome.value(self.task.training.metric)
+
+    def _fail(
+        self, course: "_Course", error: TrialFailedError, checkpoint: Checkpointing | None
+    ) -> NoReturn:
+        """Store why a trial came to no result, and raise that."""
+        again = isinstance(error, LostTrialError | InterruptedTrialError)
+        self.note(course.trial, {"failure": str(error), **course.history()})
+        self.describe(course.trial, replace(course.ended(), failure=str(error), again=again))
+        if checkpoint and not again:
+            remove_checkpoint(checkpoint.path)
+        raise error from None
 
     def _check_targets(self, outcome: TrialOutcome) -> None:
         if outcome.target_hash != self.target_hash:
@@ -148,6 +135,45 @@ class Objective:
                 f"judged on other targets than the study's: {outcome.target_hash[:12]} instead of "
                 f"{self.target_hash[:12]}; its value cannot be compared"
             )
+
+
+@dataclass
+class _Course:
+    """How a trial goes: what is known at its start, then its epochs, and whether it was pruned.
+
+    `started` is on the clock of `time.perf_counter`, in seconds.
+    """
+
+    trial: optuna.Trial
+    objective: Objective
+    hyperparameters: Hyperparameters
+    seed: int
+    started: float
+    epochs: list[Epoch] = field(default_factory=list)
+    pruned: bool = False
+
+    def go_on(self, epoch: Epoch) -> bool:
+        """Report an epoch, and say whether there shall be another.
+
+        Raises:
+            InterruptedTrialError: the search shall end.
+        """
+        self.epochs.append(epoch)
+        training = self.objective.task.training
+        self.trial.report(epoch.metrics[training.metric], step_of(epoch, training.epochs))
+        if reason := self.objective.stop():
+            raise InterruptedTrialError(reason)
+        self.pruned = self.trial.should_prune()
+        return not self.pruned
+
+    def history(self) -> dict[str, Any]:
+        """What is stored of the epochs so far."""
+        return history(self.epochs, self.objective.task.training.metric)
+
+    def ended(self) -> EndedTrial:
+        """The trial at its end, whichever that is."""
+        seconds = time.perf_counter() - self.started
+        return EndedTrial(self.hyperparameters, self.seed, tuple(self.epochs), seconds)
 
 
 def step_of(epoch: Epoch, most: int) -> int:

@@ -1,5 +1,6 @@
 """The search space: what a study may vary, and how an Optuna trial draws from it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -78,13 +79,14 @@ class Space(Section, Generic[Settled]):
 
     def size(self) -> int | None:
         """Number of different points, None where a range is continuous."""
-        total = 1
-        for distribution in self.distributions().values():
-            values = grid_values(distribution)
-            if values is None:
-                return None
-            total *= len(values)
-        return total
+        if self.continuous():
+            return None
+        return math.prod(len(grid_values(each) or ()) for each in self.distributions().values())
+
+    def continuous(self) -> tuple[str, ...]:
+        """The parameters that have no end of values."""
+        varied = self.distributions().items()
+        return tuple(name for name, distribution in varied if grid_values(distribution) is None)
 
     def fixed(self) -> dict[str, Value]:
         """The parameters that are not varied."""

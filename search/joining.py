@@ -1,7 +1,7 @@
 """Joining a study that another machine has begun: the same workers, without the end of the job."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import optuna
 from objectives.errors import InputError
 from search.budget import SETTINGS
 from search.confirmation import confirm
+from search.confirmed import SETTINGS as CONFIRM
 from search.devices import plan_compute
 from search.preparation import make_directory
 from search.processes import workers_ended
@@ -56,30 +57,13 @@ def study_to_join(name: str, storage_url: str, place: Place) -> AnyStudy:
         InputError: it was not made by lstm-search, or has no data file that this machine could read.
         storage.errors.StorageError: there is no such study, or the database cannot be used.
     """
-    storage = open_storage(storage_url)
-    deadline = time.monotonic() + place.wait
-    while (attributes := _begun(storage, name)) is None and time.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
-    if attributes is None:
-        find_study(storage, name)  # says which studies there are
-        raise InputError(
-            f"study {name!r} was not begun by this version of lstm-search; begin it with "
-            "`lstm-search run`"
-        )
+    attributes = _wait_for(open_storage(storage_url), name, place.wait)
     sections: dict[str, Any] = {
         section: dict(values)
         for section, values in attributes["identity"].items()
         if isinstance(values, dict)
     }
-    path = str(place.data) if place.data else attributes["data_path"]
-    if path is None:
-        raise InputError(
-            f"study {name!r} was begun with a table in memory; name its file with --data"
-        )
-    sections["data"]["path"] = path
-    test_path = str(place.test_data) if place.test_data else attributes.get("test_path")
-    if test_path is not None:
-        sections["data"]["test_path"] = test_path
+    sections["data"] |= _data_paths(name, attributes, place)
     sections["study"] |= attributes[SETTINGS] | {
         "name": name,
         "storage": storage_url,
@@ -91,8 +75,38 @@ def study_to_join(name: str, storage_url: str, place: Place) -> AnyStudy:
         "directory": str(place.directory),
         "artifacts": place.artifacts or reachable(attributes["artifacts"]),
     }
-    sections["confirm"] = attributes.get("confirm", {})
+    sections["confirm"] = attributes.get(CONFIRM, {})
     return make_study(sections, f"study {name!r}")
+
+
+def _wait_for(storage: Database, name: str, seconds: float) -> dict[str, Any]:
+    """The attributes of a study that is begun, or will be within so many seconds.
+
+    Raises:
+        InputError: it was not made by lstm-search.
+        storage.errors.StorageError: there is no such study.
+    """
+    deadline = time.monotonic() + seconds
+    while (attributes := _begun(storage, name)) is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    if attributes is None:
+        find_study(storage, name)  # says which studies there are
+        raise InputError(
+            f"study {name!r} was not begun by this version of lstm-search; begin it with "
+            "`lstm-search run`"
+        )
+    return attributes
+
+
+def _data_paths(name: str, attributes: Mapping[str, Any], place: Place) -> dict[str, str]:
+    """The data's path on this machine, and that of the official test set where there is one."""
+    path = str(place.data) if place.data else attributes["data_path"]
+    if path is None:
+        raise InputError(
+            f"study {name!r} was begun with a table in memory; name its file with --data"
+        )
+    test_path = str(place.test_data) if place.test_data else attributes.get("test_path")
+    return {"path": path} if test_path is None else {"path": path, "test_path": test_path}
 
 
 def _begun(storage: Database, name: str) -> dict[str, Any] | None:

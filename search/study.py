@@ -37,6 +37,10 @@ SamplerName = Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"]
 STORAGE_VARIABLE = "LSTM_SEARCH_STORAGE"
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # it names a folder too
 ONE_FOLD = "[study] pruner hyperband cannot tell folds apart: choose another, or [split] folds = 1"
+_NAMES = ("name", "storage")  # these and the next three may change while a study goes on
+_BUDGETS = ("trials", "timeout", "until", "no_improvement", "enqueue")
+_WORKERS = ("workers", "threads", "share_gpu", "backend", "scheduler")
+_PATIENCE = ("grace_period", "checkpoint_seconds")
 _DATA_SUFFIXES = (".csv", ".parquet", ".ts", ".npz")
 _ARTIFACTS = "artifacts"  # the folder for artifacts beside those of the studies
 
@@ -143,7 +147,8 @@ class CommonStudy(Section):
             raise ValueError(ONE_FOLD)
         if self.study.sampler == "grid" and self.space.size() is None:
             raise ValueError(
-                "[study] sampler grid needs a finite space: give every range in [space] a step"
+                "[study] sampler grid needs a finite space: give a step, or a list of values, to "
+                f"{', '.join(self.space.continuous())} in [space]"
             )
         return self
 
@@ -189,26 +194,8 @@ class CommonStudy(Section):
         del sections["output"], sections["confirm"], sections["tracking"]
         del sections["data"]["path"]
         sections["data"].pop("test_path", None)
-        for budget in (
-            "name",
-            "storage",
-            "trials",
-            "timeout",
-            "until",
-            "no_improvement",
-            "enqueue",
-        ):
-            del sections["study"][budget]
-        for means in (
-            "workers",
-            "threads",
-            "share_gpu",
-            "backend",
-            "scheduler",
-            "grace_period",
-            "checkpoint_seconds",
-        ):
-            del sections["study"][means]
+        for key in (*_NAMES, *_BUDGETS, *_WORKERS, *_PATIENCE):
+            del sections["study"][key]
         return sections
 
 

@@ -66,7 +66,8 @@ def _whole_entry_of_space(about: ErrorDetails) -> bool:
 def _telling(about: ErrorDetails) -> tuple[bool, bool, int]:
     """Prefer, among the branches of a union, the one that the user's value was meant for."""
     value, kind = about["input"], about["type"]
-    meant = not (
+    in_list = any(isinstance(part, int) for part in about["loc"][-1:])
+    meant = in_list or not (
         (kind in ("model_type", "tuple_type", "dict_type", "string_type"))
         or (kind.startswith(("int", "float", "bool", "literal")) and isinstance(value, dict | list))
         or (kind == "literal_error" and isinstance(value, int | float))

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
@@ -21,14 +20,14 @@ from optuna.exceptions import (
 )
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import bindparam, column, exists, select, table, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from storage.address import Address, parse_address, redacted
+from storage.engine import another_was_first, engine_settings
 from storage.errors import StorageError, reason
 from storage.outage import outlast
-from storage.single_statements import alone
 from storage.sqlite import reading, tune_sqlite
+from storage.trial_counts import TrialCounts, read_counts, read_silent, read_states
 from storage.trial_rows import read_trial, read_trials
 from storage.upserts import (
     change_state,
@@ -44,58 +43,10 @@ __all__ = ["NO_SIGN_OF_LIFE", "Heartbeat", "open_storage", "redacted"]
 
 NO_SIGN_OF_LIFE = "no sign of life"  # begins the reason why a silent trial was declared failed
 
-SQLITE_TIMEOUT = (
-    60  # seconds that a writer waits for the others; Optuna's default of 5 was nearly used up
-)
-CONNECT_TIMEOUT = 8  # seconds until a server that does not answer counts as unreachable
 PATIENCE = 10  # seconds for which opening is tried again while others make the same tables
 
 _logger = logging.getLogger(__name__)
 _entropy = random.SystemRandom()  # a study's own random numbers must not depend on our waits
-
-# Literals instead of bound values, because PostgreSQL compares an enumeration with no other type.
-_SILENT_TRIALS = text(
-    "SELECT trials.trial_id FROM trials"
-    " LEFT JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
-    " WHERE trials.study_id = :study_id AND trials.state = 'RUNNING'"
-    " AND trial_heartbeats.trial_id IS NULL AND trials.datetime_start < :latest"
-)
-
-
-_CHANGING_TRIALS = text(
-    "SELECT trial_id, state FROM trials WHERE study_id = :study_id"
-    " AND (trial_id > :newest OR (trial_id >= :oldest AND state <> 'WAITING'))"
-)
-
-
-_COUNTS = text(
-    "SELECT COUNT(*) AS created, SUM(CASE WHEN state = 'WAITING' THEN 1 ELSE 0 END) AS waiting,"
-    " SUM(CASE WHEN state = 'RUNNING' THEN 1 ELSE 0 END) AS running"
-    " FROM trials WHERE study_id = :study_id"
-)
-_attributes = table("trial_user_attributes", column("trial_id"), column("key"))
-_trials = table("trials", column("trial_id"), column("study_id"), column("number"))
-_NEWER = (
-    select(
-        _trials.c.trial_id,
-        _trials.c.number,
-        exists()
-        .where(_attributes.c.trial_id == _trials.c.trial_id, _attributes.c.key == bindparam("mark"))
-        .label("marked"),
-    )
-    .where(_trials.c.study_id == bindparam("study_id"), _trials.c.trial_id > bindparam("known"))
-    .order_by(_trials.c.trial_id)
-)
-
-
-@dataclass(frozen=True)
-class TrialCounts:
-    """How many trials a study has, how many wait and run, and the numbers of those with a mark."""
-
-    created: int
-    waiting: int
-    running: int
-    marked: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -215,14 +166,7 @@ class Database(RDBStorage):
 
         Of the latter those that wait are left out: they may be many, and have not changed.
         """
-        values = {"study_id": study_id, "newest": newer_than, "oldest": oldest}
-
-        def attempt() -> dict[int, str]:
-            with reading(), alone(self.engine) as connection:
-                rows = connection.execute(_CHANGING_TRIALS, values)
-                return {row.trial_id: str(row.state) for row in rows}
-
-        return outlast(attempt)
+        return outlast(lambda: read_states(self.engine, study_id, newer_than, oldest))
 
     def count_trials(self, study_id: int, mark: str) -> TrialCounts:
         """Count a study's trials without reading them, and those that have the user attribute `mark`.
@@ -232,12 +176,7 @@ class Database(RDBStorage):
 
         def attempt() -> TrialCounts:
             known, marked = self._marked.get((study_id, mark), (0, ()))
-            with reading(), alone(self.engine) as connection:
-                values = {"study_id": study_id, "mark": mark, "known": known}
-                # Trials of one study become visible in the order of their ids: Optuna creates each
-                # under a lock of the study.
-                newer = connection.execute(_NEWER, values).all()
-                counts = connection.execute(_COUNTS, {"study_id": study_id}).one()
+            newer, counts = read_counts(self.engine, study_id, mark, known)
             if newer:
                 marked += tuple(row.number for row in newer if row.marked)
                 self._marked[study_id, mark] = (newer[-1].trial_id, marked)
@@ -276,10 +215,7 @@ class Database(RDBStorage):
     def _silent_trials(self, study_id: int) -> list[int]:
         # Optuna passes over a trial whose worker was killed before its first heartbeat.
         stale = super()._get_stale_trial_ids(study_id)
-        latest = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=self.grace_period or 0)
-        with self.engine.begin() as connection:
-            silent = connection.execute(_SILENT_TRIALS, {"study_id": study_id, "latest": latest})
-            return stale + [int(row.trial_id) for row in silent]
+        return stale + read_silent(self.engine, study_id, self.grace_period or 0)
 
 
 _READS = (
@@ -356,7 +292,7 @@ def _opened(address: Address, heartbeat: Heartbeat | None, any_schema: bool) -> 
             with storage.engine.begin():  # a file that cannot be written shows it here
                 return storage
         except (SQLAlchemyError, StorageInternalError) as error:
-            if time.monotonic() > deadline or not _another_was_first(error):
+            if time.monotonic() > deadline or not another_was_first(error):
                 raise
             time.sleep(_entropy.uniform(0.05, 0.3))
 
@@ -369,32 +305,9 @@ def _constructed(address: Address, heartbeat: Heartbeat | None, any_schema: bool
         warnings.simplefilter("ignore", ExperimentalWarning)
         return Database(
             template,
-            _engine_settings(address),
+            engine_settings(address),
             any_schema,
             heartbeat_interval=heartbeat.interval_seconds if heartbeat else None,
             grace_period=heartbeat.grace_seconds if heartbeat else None,
             heartbeat_stale_trial_callback=heartbeat.on_stale if heartbeat else None,
         )
-
-
-def _engine_settings(address: Address) -> dict[str, Any]:
-    name, seconds = (
-        ("timeout", SQLITE_TIMEOUT) if address.is_sqlite else ("connect_timeout", CONNECT_TIMEOUT)
-    )
-    chosen = {} if name in address.url.query else {name: seconds}
-    settings: dict[str, Any] = {"connect_args": {**chosen, **address.secrets}}
-    if not address.is_sqlite:
-        # One connection for the trial and one for its heartbeat; PostgreSQL allows 100 in all.
-        settings |= {"pool_size": 2, "max_overflow": 2, "pool_pre_ping": True}
-    return settings
-
-
-def _another_was_first(error: Exception) -> bool:
-    """Whether another process made the same tables, or the same first row, at the same time."""
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    said = reason(error)
-    return (
-        isinstance(cause, IntegrityError)
-        or "already exists" in said
-        or "database is locked" in said
-    )

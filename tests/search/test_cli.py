@@ -101,7 +101,8 @@ def test_version_and_usage() -> None:
         ('pruner = "median"', 'pruner = "mean"', ["[study] pruner", "'median'", '"mean"']),
         ('targets = ["level"]', "", ["[data] targets", "missing"]),
         ('targets = ["level"]', 'targets = ["lvel"]', ["lvel", "level"]),
-        ("[study]", '[study]\nsampler = "grid"', ["grid", "step"]),
+        ("[study]", '[study]\nsampler = "grid"', ["grid needs a finite space", "dropout"]),
+        ('targets = ["level"]', "targets = [3]", ["[data] targets: expected text in quotes"]),
         (
             "[study]",
             "[study]\nenqueue = [{ units = 5 }]",
