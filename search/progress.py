@@ -80,7 +80,9 @@ def _line(trial: TrialRecord, progress: Progress, done: int) -> str:
     else:
         value = "-" if trial.value is None else f"{trial.value:.5g}"
         epochs = counted(trial.attributes.get("epochs", "?"), "epoch")
-        what = f"{trial.state} at {progress.metric} {value} after {epochs}"
+        folds = len(trial.attributes.get("fold_values", ()))
+        within = f" of {folds} folds" if folds else ""
+        what = f"{trial.state} at {progress.metric} {value} after {epochs}{within}"
     if CONFIRMS in trial.attributes:
         name = f"trial {trial.attributes[CONFIRMS]} with fresh seed {trial.attributes[RUN] + 1}"
         return f"[{done}/{progress.total}] {name} {what}"

@@ -88,6 +88,15 @@ def test_a_point_queued_after_the_last_trial_raises_the_total():
     assert [line.split()[0] for line in said.getvalue().splitlines()] == ["[1/2]", "[2/3]", "[3/3]"]
 
 
+def test_epochs_are_told_with_the_folds_that_they_add_up_over():
+    said = io.StringIO()
+    ended = (trial(0, epochs=6, fold_values=[0.05, 0.15]),)
+    with show_progress(6, quiet=False, console=Console(file=said, width=200)) as watch:
+        for trials in ((), ended):
+            watch(Progress(StudyRecord("one", True, {}, trials), 1, 1.0, "mse"))
+    assert "complete at mse 0.1 after 6 epochs of 2 folds, best so far" in said.getvalue()
+
+
 def make_study(storage, name: str, values: list[float], targets: str = "same") -> None:
     """A study as `run` leaves it in the database, as far as a comparison reads it."""
     study = optuna.create_study(study_name=name, storage=storage)
