@@ -55,7 +55,7 @@ class GraphTrainer(ABC):
         features: of a row, to tell how many examples fit into memory at once.
         hyperparameters: sizes, `batch_size`, `learning_rate` and `optimizer` are read.
         settings: clipping, averaging and the length of an epoch.
-        seed: of the order of examples.
+        seed: of the order of examples, and of what varies them.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class GraphTrainer(ABC):
         self._optimizer.build(network.trainable_variables)
         self._first_state = [variable.numpy() for variable in self._optimizer.variables]
         self._generator = np.random.default_rng(seed)
+        self._noise = keras.random.SeedGenerator(seed % 2**32)
         self._settings = settings
         self._decay = settings.weight_average
         self._averages = [tf.Variable(v.value) for v in network.trainable_variables]
@@ -117,6 +118,7 @@ class GraphTrainer(ABC):
         for average, variable in zip(self._averages, self.network.trainable_variables, strict=True):
             average.assign(variable.value)
         self._generator = np.random.default_rng(seed)
+        self._noise.state.assign(keras.random.SeedGenerator(seed % 2**32).state)
         self.compile_seconds = 0.0
 
     def passes_an_epoch(self, count: int) -> int:
@@ -135,7 +137,8 @@ class GraphTrainer(ABC):
     @property
     def _variables(self) -> list[Any]:
         # The network's `weights` would leave out the random states of its dropout layers.
-        return [*self.network.variables, *self._optimizer.variables, *self._averages]
+        trained = [*self.network.variables, *self._optimizer.variables, *self._averages]
+        return [*trained, self._noise.state]
 
     def state(self) -> TrainerState:
         """What training has made of this trainer so far."""

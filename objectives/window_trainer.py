@@ -46,7 +46,6 @@ class WindowTrainer(GraphTrainer):
         self.unit = np.ones(self._targets)
         self.calendar = 0
         self._magnitude_noise = settings.magnitude_noise
-        self._noise = keras.random.SeedGenerator(seed % 2**32)
         self._quantiles = settings.forecast_quantiles
         self._loss = _pinball(self._quantiles) if self._quantiles else _LOSSES[settings.loss]
         indices = tf.TensorSpec([None], tf.int64)
@@ -102,10 +101,6 @@ class WindowTrainer(GraphTrainer):
         magnified = last + (inputs - last) * tf.where(series, factor, 1.0)
         base = last[:, :, : self._targets]
         return magnified, base + (aims - base) * factor
-
-    @property
-    def _variables(self) -> list[Any]:
-        return [*super()._variables, self._noise.state]
 
     def _sum_errors(self, origins: Any, unit: Any) -> tuple[Any, Any]:
         def step(start: Any, squared: Any, absolute: Any) -> tuple[Any, Any, Any]:

@@ -68,8 +68,9 @@ class SequenceHyperparameters:
     each LSTM layer from input to output. `dropout` acts between layers and before the head,
     `recurrent_dropout` on the state; both are shares of units. `l2` is the penalty on LSTM kernels.
     `skip` "linear" adds a linear path from the sequence's last `timesteps` rows to the head. `noise`
-    is the deviation of the normal noise that is added to scaled inputs in training. `scaling` is
-    "standard", "min-max" or "none".
+    is the deviation of the normal noise that is added to scaled inputs in training. With `mixup` these
+    are mixtures of two sequences and of their labels, whose shares are Beta distributed with both
+    parameters equal to it (Zhang et al. 2018); 0 for none. `scaling` is "standard", "min-max" or "none".
     """
 
     activation: ClassVar[str] = "tanh"
@@ -85,6 +86,7 @@ class SequenceHyperparameters:
     bidirectional: bool
     skip: str
     noise: float
+    mixup: float
     scaling: str
 
     @property
@@ -122,7 +124,7 @@ class LinearPart:
 class Ending:
     """How a model comes from its networks' logits to probabilities.
 
-    All logits are divided by `temperature` (Guo et al. 2017) if there is one, and the networks' mean
+    The networks' logits are divided by `temperature` (Guo et al. 2017) if there is one, and their mean
     probabilities are mixed with those of the `linear` part if there is one.
     """
 

@@ -112,7 +112,7 @@ def build_deployable(
     inputs = [scaled, *others]
     found = mean_probabilities(hyperparameters, members, layout, inputs, ending.temperature)
     if ending.linear is not None:
-        linear = _linear_probabilities(scaled, ending.linear, scaling, ending.temperature)
+        linear = _linear_probabilities(scaled, ending.linear, scaling)
         found = _mixture(found, linear, ending.linear.share)
     return keras.Model(window, {"probabilities": found}, name="classifier")
 
@@ -139,9 +139,7 @@ def mean_probabilities(
     return found[0] if len(found) == 1 else keras.layers.Average(name="mean")(found)
 
 
-def _linear_probabilities(
-    scaled: Any, part: LinearPart, scaling: Scaling, temperature: float | None
-) -> Any:
+def _linear_probabilities(scaled: Any, part: LinearPart, scaling: Scaling) -> Any:
     """Probabilities (batch, classes) by logistic regression on scaled windows."""
     # In these units, so that float32 does not subtract large numbers from each other.
     kernel = part.kernel * scaling.scale[:, None]
@@ -149,8 +147,6 @@ def _linear_probabilities(
     layer = keras.layers.Dense(len(bias), name=LINEAR)
     logits = layer(keras.layers.Flatten(name="values")(scaled))
     layer.set_weights([kernel.reshape(-1, len(bias)), bias])
-    if temperature is not None:
-        logits = keras.layers.Rescaling(1.0 / temperature, name=f"{TEMPERATURE}_{LINEAR}")(logits)
     return keras.layers.Softmax(name=f"softmax_{LINEAR}")(logits)
 
 

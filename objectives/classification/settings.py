@@ -123,14 +123,14 @@ class SequenceFinal(FinalSettings):
     By default five members share the work, all of them the winner from other seeds: their mean is worth
     more than any one of them where data are few (Lakshminarayanan et al. 2017).
 
-    `calibration` "temperature" divides logits by one number, the same for all classes, that makes the
-    log loss of the winner's validation predictions smallest (Guo et al. 2017): no member's prediction
-    of a class changes, only how sure it is.
+    `calibration` "temperature" divides members' logits by the number that makes the log loss of the
+    winner's validation predictions smallest, but for a prior (Guo et al. 2017): no member predicts
+    another class for it, only how sure it is changes.
 
     With `linear` the members' mean is mixed with logistic regression on all values of a sequence, where
     all have as many steps; its penalty and its share are those of the smallest log loss on validation.
     """
 
     members: Annotated[Integer, Field(ge=1)] = 5
-    calibration: Literal["none", "temperature"] = "none"
+    calibration: Literal["none", "temperature"] = "temperature"
     linear: bool = True

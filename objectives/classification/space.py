@@ -30,6 +30,7 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     bidirectional: Flag = True
     skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = ("none", "linear")
     noise: Annotated[Real, bounded(0)] = (0.0, 0.1, 0.3)
+    mixup: Annotated[Real, bounded(0)] = (0.0, 0.2)
     scaling: ScalingKind | Annotated[tuple[ScalingKind, ...], *SOME_CHOICES] = "standard"
 
     def for_longest(self, longest: int) -> Self:
@@ -59,11 +60,12 @@ class SequenceSpace(Space[SequenceHyperparameters]):
 
 
 class TextSpace(SequenceSpace):
-    """What a study of texts may vary; there are no measurements to scale."""
+    """What a study of texts may vary; there are no measurements to scale, nor to mix."""
 
     embedding_dim: Annotated[Whole, bounded(1)] = (16, 32, 64, 128)
     skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = "none"
     noise: Annotated[Real, bounded(0)] = 0.0
+    mixup: Annotated[Real, bounded(0, 0)] = 0.0
     scaling: Literal["none"] = "none"
 
     def settle(self, values: Mapping[str, Any]) -> TextHyperparameters:

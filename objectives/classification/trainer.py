@@ -14,6 +14,7 @@ from objectives.classification.settings import SequenceTraining
 from objectives.graph_trainer import GraphTrainer, as_tensor
 from objectives.messages import DivergedError
 
+_LEAST = 1e-30  # so that two numbers below the least that float32 holds have a share too
 _SORTED_BATCHES = 8  # more gain little: lengths in a batch then differ by an eighth of their range
 
 
@@ -39,9 +40,9 @@ class SequenceTrainer(GraphTrainer):
     Args:
         network: maps scaled sequences to logits (batch, classes), as `build_network` makes it.
         sequences: what examples are gathered from.
-        hyperparameters: `timesteps`, `batch_size`, `learning_rate` and `optimizer` are read.
+        hyperparameters: `timesteps`, `batch_size`, `learning_rate`, `optimizer` and `mixup` are read.
         settings: smoothing of labels, clipping and averaging.
-        seed: of the order of sequences.
+        seed: of the order of sequences, and of mixtures.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SequenceTrainer(GraphTrainer):
         self._timesteps = hyperparameters.timesteps
         self._padded = len(network.inputs) > 1
         self._smoothing = settings.label_smoothing
+        self._mixup = hyperparameters.mixup
         indices = [tf.TensorSpec([None], tf.int64)]
         self._measure = tf.function(self._sum_losses, indices, autograph=False)
 
@@ -141,8 +143,34 @@ class SequenceTrainer(GraphTrainer):
         return tf.cast((rows - self._center) / self._scale, tf.float32)
 
     def _losses(self, examples: Any) -> Any:
-        labels = tf.gather(self._labels, examples)
-        logits = self.network(self._inputs(examples), training=True)
+        labels, inputs = tf.gather(self._labels, examples), self._inputs(examples)
+        if not self._mixup:
+            return self._cross_entropies(labels, self.network(inputs, training=True))
+        share = self._random_shares(examples)  # (batch,)
+        logits = self.network(self._mixed(inputs, share), training=True)
+        other = self._cross_entropies(_partners(labels), logits)
+        return share * self._cross_entropies(labels, logits) + (1.0 - share) * other
+
+    def _random_shares(self, examples: Any) -> Any:
+        """Each example's share in its mixture (batch,): a Beta variable, or what it lacks to 1.
+
+        The greater one, so that every example of an epoch counts about as much, whatever its partner.
+        """
+        drawn = tf.random.stateless_gamma(
+            [2, tf.shape(examples)[0]], tf.cast(self._noise.next(), tf.int64), alpha=self._mixup
+        )
+        return tf.reduce_max(drawn, axis=0) / (tf.reduce_sum(drawn, axis=0) + _LEAST)
+
+    def _mixed(self, inputs: Any, share: Any) -> Any:
+        """Inputs in their shares plus their partners'; where one has no rows, they count as zeros."""
+        part = share[:, None, None]
+        if not self._padded:
+            return part * inputs + (1.0 - part) * _partners(inputs)
+        rows, present = inputs
+        rows = tf.where(present[..., None], rows, 0.0)
+        return [part * rows + (1.0 - part) * _partners(rows), present | _partners(present)]
+
+    def _cross_entropies(self, labels: Any, logits: Any) -> Any:
         wanted = tf.one_hot(labels, self._classes) * (1.0 - self._smoothing)
         losses = tf.nn.softmax_cross_entropy_with_logits(
             wanted + self._smoothing / self._classes, logits
@@ -171,6 +199,11 @@ class SequenceTrainer(GraphTrainer):
         start = (tf.constant(0), tf.constant(0.0, tf.float64), none, none)
         _, loss, found, right = tf.while_loop(lambda start, *_: start < count, step, start)
         return loss, found, right
+
+
+def _partners(batch: Any) -> Any:
+    """What each example of a batch, which are in random order, is mixed with."""
+    return tf.reverse(batch, [0])
 
 
 class TextTrainer(SequenceTrainer):

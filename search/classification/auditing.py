@@ -162,7 +162,7 @@ def _vocabulary(model: str, numbers: _Numbers, subject: ClassSubject) -> Finding
 
 def _temperature(subject: ClassSubject) -> Finding:
     validation, saved = subject.stored.validation, saved_temperature(subject.directory / MODEL)
-    fresh = fit_temperature(validation.logits, validation.labels, validation.shares)
+    fresh = fit_temperature(validation.networks, validation.labels)
     return abs(saved / fresh - 1) <= SAME, (
         f"{MODEL} has {saved:.6g}, and {fresh:.6g} is best for the "
         f"{counted(len(validation.labels), 'sequence')} that validate"

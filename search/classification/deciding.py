@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from objectives.classification.linear import fit_linear
+from objectives.classification.linear import choose_linear, fit_linear, has_linear_part
 from objectives.classification.messages import Ending, SequenceTask
 from search.classification.validation import (
     calibrated,
-    chosen_linear,
     collected,
     save_validation,
 )
@@ -17,7 +16,7 @@ from search.weights import Kept
 def decide_endings(
     study: ClassificationStudy, task: SequenceTask, kept: Kept, timesteps: int
 ) -> tuple[Ending, Ending]:
-    """Choose the linear part, then the temperature, and keep what both were chosen by.
+    """Choose the temperature, then the linear part, and keep what both were chosen by.
 
     They come in the endings of the models before and after the refit.
 
@@ -28,13 +27,12 @@ def decide_endings(
         timesteps: the rows of a sequence that the winner sees.
     """
     validation = collected(task, kept, study.final.members)
-    linear = chosen_linear(task, timesteps, validation, study.final)
-    if linear is not None:
-        validation = validation.with_linear(linear)
-    save_validation(study.directory, validation)
     temperature = calibrated(validation, study.final)
-    if linear is None:
+    if not (study.final.linear and has_linear_part(task, timesteps)):
+        save_validation(study.directory, validation)
         return Ending(temperature), Ending(temperature)
+    linear = choose_linear(task, timesteps, validation.probabilities(temperature or 1.0))
+    save_validation(study.directory, validation.with_linear(linear))
     before, after = (
         replace(fit_linear(task, timesteps, linear.strength, numbers), share=linear.share)
         for numbers in (task.split.folds[-1].train, task.split.train_and_validation())

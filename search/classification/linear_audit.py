@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.classification.calibration import averaged
 from objectives.classification.linear import choose_linear, fit_linear
 from objectives.classification.messages import SequenceTask
 from objectives.scaling import fit_scaling
@@ -29,7 +30,8 @@ def linear_part(subject: ClassSubject) -> Finding:
     with TemporaryDirectory() as folder:
         task = task_of(subject, subject.sequences.values, Path(folder))
         steps = subject.winner.timesteps
-        chosen = choose_linear(task, steps, validation.without_linear().probabilities())
+        networks = averaged(validation.networks, subject.stored.temperature or 1.0)
+        chosen = choose_linear(task, steps, networks)
         apart = []
         for model, numbers in parts.items():
             kernel, share = saved_linear(subject.directory / model)

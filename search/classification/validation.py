@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.calibration import averaged, fit_temperature
-from objectives.classification.linear import LinearChoice, choose_linear, has_linear_part
+from objectives.classification.linear import LinearChoice
 from objectives.classification.messages import SequenceTask
 from objectives.classification.settings import SequenceFinal
 from reports.files import atomically
@@ -44,27 +44,19 @@ class Validation:
         return {name: np.asarray(value) for name, value in vars(self).items()}
 
     @property
-    def shares(self) -> NDArray[np.float64]:
-        """What each of `logits` counts in the model's probabilities, (networks,)."""
-        if not self.linear_share:
-            return np.full(len(self.logits), 1 / len(self.logits))
-        networks = len(self.logits) - 1
-        return np.append(np.full(networks, (1 - self.linear_share) / networks), self.linear_share)
+    def networks(self) -> NDArray[np.float32]:
+        """The logits without those of a linear part."""
+        return self.logits[:-1] if self.linear_share else self.logits
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
-        """What the model as a whole would say (sequences, classes)."""
-        return averaged(self.logits, temperature, self.shares)
+        """What the model would say (sequences, classes) with its networks at a temperature."""
+        found = (1 - self.linear_share) * averaged(self.networks, temperature)
+        return found + self.linear_share * averaged(self.logits[-1:])
 
     def with_linear(self, chosen: LinearChoice) -> "Validation":
         """The same with a linear part."""
         logits = np.concatenate([self.logits, chosen.logits[None].astype(np.float32)])
         return replace(self, logits=logits, linear_share=chosen.share)
-
-    def without_linear(self) -> "Validation":
-        """What the networks alone say."""
-        return (
-            replace(self, logits=self.logits[:-1], linear_share=0.0) if self.linear_share else self
-        )
 
 
 def collected(task: SequenceTask, kept: Kept, members: int) -> Validation:
@@ -79,20 +71,11 @@ def collected(task: SequenceTask, kept: Kept, members: int) -> Validation:
     )
 
 
-def chosen_linear(
-    task: SequenceTask, timesteps: int, validation: Validation, final: SequenceFinal
-) -> LinearChoice | None:
-    """The linear part of a model that keeps `timesteps` rows, None for none."""
-    if not (final.linear and has_linear_part(task, timesteps)):
-        return None
-    return choose_linear(task, timesteps, validation.probabilities())
-
-
 def calibrated(validation: Validation, final: SequenceFinal) -> float | None:
-    """The temperature that a study asks for, None for none."""
+    """The networks' temperature that a study asks for, None for none."""
     if final.calibration == "none":
         return None
-    return fit_temperature(validation.logits, validation.labels, validation.shares)
+    return fit_temperature(validation.networks, validation.labels)
 
 
 def save_validation(directory: Path, found: Validation) -> None:

@@ -23,6 +23,7 @@ SMALL = SequenceHyperparameters(
     bidirectional=False,
     skip="linear",
     noise=0.0,
+    mixup=0.0,
     scaling="standard",
 )
 

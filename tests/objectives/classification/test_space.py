@@ -18,10 +18,11 @@ POINT = {
     "learning_rate": 1e-3,
     "skip": "linear",
     "noise": 0.3,
+    "mixup": 0.2,
 }
 
 
-def test_skip_path_and_noise_vary_too_by_default():
+def test_skip_path_noise_and_mixup_vary_too_by_default():
     assert set(SequenceSpace().for_longest(24).distributions()) == set(POINT)
 
 

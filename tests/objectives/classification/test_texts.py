@@ -44,6 +44,7 @@ SMALL = TextHyperparameters(
     bidirectional=True,
     skip="linear",
     noise=0.1,
+    mixup=0.0,
     scaling="none",
     embedding_dim=3,
 )

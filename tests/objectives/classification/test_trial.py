@@ -50,7 +50,7 @@ def task(make_sequence_task):
 
 @pytest.fixture(scope="module")
 def request_(task, sequence_hyperparameters):
-    wanted = sequence_hyperparameters(bidirectional=True, noise=0.1, dropout=0.1)
+    wanted = sequence_hyperparameters(bidirectional=True, noise=0.1, mixup=0.2, dropout=0.1)
     return TrialRequest(task, wanted, SEED)
 
 

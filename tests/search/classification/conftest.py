@@ -23,6 +23,7 @@ learning_rate = [0.01, 0.02]
 bidirectional = false
 skip = "none"
 noise = 0.0
+mixup = 0.0
 
 [study]
 trials = 2

@@ -118,13 +118,14 @@ def test_an_honest_study_passes_with_evidence(subject: ClassSubject) -> None:
 def test_an_honest_stream_passes_and_planted_overlaps_are_found(stream: ClassSubject) -> None:
     checks = audit_classifier(stream)
     evidence = {check.check: check.evidence for check in checks}
-    assert "a share of 0.8" in evidence[LINEAR]  # a network of two epochs is worse
     assert all(check.passed for check in checks), checks
     written, reported = (
         json.loads((stream.directory / f"{name}.json").read_text()) for name in ("model", "report")
     )
     share = written["output"]["linear"]["share"]
     assert share == stream.stored.validation.linear_share
+    assert share > 0.2  # a network of two epochs is no better
+    assert f"a share of {share:.3f} is best" in evidence[LINEAR]
     assert f"is {share:.3f}; both" in reported["facts"]["linear part"]
     split, everything = stream.preparation.split, np.arange(len(stream.sequences.labels))
     (fold,) = split.folds

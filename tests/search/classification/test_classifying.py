@@ -175,7 +175,7 @@ def test_a_missing_test_file_is_told_in_one_line(run: tuple[Path, str], command:
         ({"data": {"task": "classification", "stride": 2}}, "give timesteps too"),
         (
             {"data": {"task": "classification"}, "training": {"metric": "mse"}},
-            r"\[training\] metric: Input should be 'log_loss'",
+            r"\[training\] metric: expected 'log_loss', 'error_rate' or",
         ),
     ],
 )
