@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from objectives import fast_lstm, graph_trainer
 from objectives.classification.learner import SequenceLearner
+from objectives.classification.trainer import SequenceTrainer
 from objectives.messages import DivergedError
 from objectives.training import replay
 from tests.objectives.classification.conftest import FEATURES, LONGEST
@@ -63,46 +65,56 @@ def test_the_training_loss_is_cross_entropy_with_smoothing_and_class_weights(mak
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_mixup_trains_on_mixtures_of_sequences_and_of_their_labels(
-    make_sequence_task, sequence_hyperparameters, padded
+    make_sequence_task, sequence_hyperparameters, monkeypatch, padded
 ):
+    own, others = 0.75, 0.25
+    monkeypatch.setattr(SequenceTrainer, "_random_shares", lambda *_: np.full(2, own, np.float32))
     task = make_sequence_task(classes=3, padded=padded, class_weights="balanced")
-    halves = sequence_hyperparameters(mixup=1e9, batch_size=2)  # so great that shares are alike
-    fold = SequenceLearner(task, halves).load_fold(1)
+    wanted = sequence_hyperparameters(mixup=0.2, batch_size=2)
+    fold = SequenceLearner(task, wanted).load_fold(1)
     trainer, scaled = fold.trainer(3), fold.fitted.apply(task.load_rows())
     pair = fold.examples.training[1:3]
     ends, lengths, labels = task.ends[pair], task.lengths[pair], task.labels[pair]
-    window = np.zeros((1, LONGEST, FEATURES), np.float32)
-    for end, length in zip(ends, lengths, strict=True):
-        window[0, LONGEST - length :] += scaled[end - length : end] / 2
-    present = np.arange(LONGEST)[None] >= LONGEST - lengths.max()
-    found = softmax(trainer.network([window, present] if padded else window).numpy())[0]
-    counts = np.bincount(task.labels[fold.examples.training])
-    weights = len(fold.examples.training) / (3 * counts)
+    windows = np.zeros((2, LONGEST, FEATURES), np.float32)
+    for window, end, length in zip(windows, ends, lengths, strict=True):
+        window[LONGEST - length :] = scaled[end - length : end]
+    present = np.tile(np.arange(LONGEST) >= LONGEST - lengths.max(), (2, 1))
+    mixed = own * windows + others * windows[::-1]
+    found = softmax(trainer.network([mixed, present] if padded else mixed).numpy())
+    weights = len(fold.examples.training) / (3 * np.bincount(task.labels[fold.examples.training]))
+    losses = -weights[labels] * np.log(found[:, labels])  # of each mixture, of each label
     assert labels[0] != labels[1]
-    expected = -(weights[labels] * np.log(found[labels])).mean()
+    expected = (own * np.diag(losses) + others * np.diag(losses[:, ::-1])).mean()
     assert trainer.update(pair, 0, 1, STILL) == pytest.approx(expected, rel=1e-4)
 
 
-def test_mixtures_are_drawn_anew_from_the_seed_and_are_mostly_of_one_sequence(
+def test_shares_in_mixtures_are_beta_distributed_and_a_half_at_least(make_trainer):
+    trainer = make_trainer({"mixup": 0.2})[2]
+    shares = trainer._random_shares(np.arange(2000)).numpy()
+    assert shares.min() >= 0.5
+    distribution = scipy.stats.beta(0.2, 0.2)
+
+    def expected(share):
+        return distribution.cdf(share) - distribution.cdf(1 - share)
+
+    assert scipy.stats.kstest(shares, expected).pvalue > 0.01
+
+
+def test_mixtures_are_drawn_anew_each_time_and_again_from_the_same_seed(
     make_sequence_task, sequence_hyperparameters
 ):
     learner = SequenceLearner(make_sequence_task(), sequence_hyperparameters(mixup=0.2))
     fold = learner.load_fold(1)
 
-    def loss(seed, weights):
+    def losses(seed, weights):
         trainer = fold.trainer(seed)
         trainer.network.set_weights(weights)
         return [trainer.update(fold.examples.training, 0, 3, STILL) for _ in range(2)]
 
     weights = fold.trainer(1).network.get_weights()
-    first, again, other = (loss(seed, weights) for seed in (1, 1, 2))
+    first, again, other = (losses(seed, weights) for seed in (1, 1, 2))
     assert first == again
     assert len({*first, *other}) == 4
-    plain = SequenceLearner(make_sequence_task(), sequence_hyperparameters()).load_fold(1)
-    trainer = plain.trainer(1)
-    trainer.network.set_weights(weights)
-    alone = trainer.update(plain.examples.training, 0, 3, STILL)
-    assert max(first + other) / alone - 1 < 0.2  # evenly drawn shares would make much more of it
 
 
 def test_batches_hold_sequences_of_similar_length_and_an_epoch_each_of_them_once(make_trainer):
