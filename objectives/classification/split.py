@@ -165,9 +165,10 @@ def _check_counts(sequences: Sequences, numbers: _Numbers, least: int) -> None:
     rare = int(counts.argmin())
     if counts[rare] < least:
         raise InputError(
-            f"{sequences.source}: class {sequences.classes[rare]!r} has {counts[rare]} sequences to "
-            f"train and validate on, fewer than {least}: give more of them"
+            f"{sequences.source}: to train and validate on there are fewer sequences of class "
+            f"{sequences.classes[rare]!r} than {least}: give more of them"
             + (f", or set [split] folds to {counts[rare]}" if 2 <= counts[rare] < least else "")
+            + f". Received: {counts[rare]}"
         )
 
 

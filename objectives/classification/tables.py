@@ -180,6 +180,12 @@ def _check_one(
     numbers, _ = pd.factorize(column)
     other = numbers != numbers[firsts][codes]  # (rows,)
     if other.any():
+        missing = column.isna().to_numpy(np.bool_)
+        if missing.any():
+            raise InputError(
+                f"{where} {list(ids)[codes[missing.argmax()]]!r} has no {column.name!r} in row "
+                f"{missing.argmax()}: give every row one"
+            )
         row = int(other.argmax())
         first = int(firsts[codes[row]])
         raise InputError(

@@ -142,6 +142,7 @@ def changed(**columns: Any) -> pd.DataFrame:
     ("frame", "given", "message"),
     [
         (changed(label=["no", "yes", "no", "no", "yes"]), {}, "id 'a' has two values of 'label'"),
+        (changed(label=["no", "no", None, "no", "yes"]), {}, "has no 'label' in row 2: give every"),
         (changed(label=["no", None, None, "no", None]), {}, "row 2: the label is missing"),
         (changed(id=["b", "a", None, "b", "a"]), {}, "column 'id', row 2: no id"),
         (changed(time=[1, 1, 1, 2, 2]), {}, "column 'time', row 2: id 'a' has 1 twice"),

@@ -107,11 +107,11 @@ def test_a_stream_is_cut_in_time_and_no_two_parts_share_rows() -> None:
             {},
             "every sequence is labelled 'a'",
         ),
-        (sequences([0] * 9 + [1]), {}, "class 'b' has 1 sequences to train"),
+        (sequences([0] * 9 + [1]), {}, "class 'b' than 2: give more of them. Received: 1"),
         (
             sequences([0] * 20 + [1] * 4),
             {"folds": 5},
-            r"class 'b' has . sequences .*set \[split\] folds",
+            r"class 'b' than 5: .*set \[split\] folds to 3\. Received: 3",
         ),
         (
             replace(many(8), official_test=np.arange(8) % 4 == 3),
