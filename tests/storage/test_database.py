@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -74,6 +75,8 @@ def test_a_file_that_is_deleted_in_use_is_told_and_put_back(
     storage = opened(sqlite_url)
     path = make_url(sqlite_url).database or ""
     study = optuna.create_study(study_name="one", storage=storage)
+    late = sqlite3.connect(path)
+    late.execute("SELECT * FROM trials").fetchall()  # has the file open from now on
     with put_back(storage.engine):
         for value in range(3):
             study.add_trial(optuna.create_trial(value=value))
@@ -81,6 +84,8 @@ def test_a_file_that_is_deleted_in_use_is_told_and_put_back(
             Path(path + beside).unlink()
         with pytest.raises(StorageError, match="was deleted or replaced while it was in use"):
             study.set_user_attr("late", 3)
+    with closing(late), late:
+        late.execute("DELETE FROM trials")  # of the deleted file
     found = optuna.load_study(study_name="one", storage=opened(sqlite_url))
     assert [trial.value for trial in found.trials] == [0, 1, 2]
     assert [each.name for each in Path(path).parent.glob("*unfinished*")] == []
