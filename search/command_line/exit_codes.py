@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a mistake of the user's, 2 usage, 3 a bug (with its traceb
 """
 
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -43,6 +44,8 @@ def _explain(error: Exception) -> int:
         said = f"{error}"
     elif is_full(error):
         said = f"no room is left ({reason(error)}): make some, and the same command goes on"
+    elif isinstance(error, OSError) and not _has_temporary_folder():
+        said = "no folder for temporary files can be written: name one in the variable TMPDIR"
     elif isinstance(error, LostTrialError):
         said = f"{error}; {_KEPT}"
     elif isinstance(error, OSError) and error.filename:
@@ -53,3 +56,10 @@ def _explain(error: Exception) -> int:
     traceback.print_exception(error)
     print("lstm-search: this is a bug; please report it with the lines above", file=sys.stderr)
     return 3
+
+
+def _has_temporary_folder() -> bool:
+    try:
+        return bool(tempfile.gettempdir())
+    except FileNotFoundError:
+        return False

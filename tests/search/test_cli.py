@@ -1,6 +1,7 @@
 """The command line: exit codes, one line for each mistake, and what the small commands print."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -198,6 +199,24 @@ def test_what_single_precision_cannot_hold_gets_one_line(
         tmp_path / "wave.csv", index=False
     )
     assert call("check", str(path))[0] == 0
+
+
+def test_a_machine_without_a_folder_for_temporary_files_is_told(
+    tmp_path: Path, command: list[str]
+) -> None:
+    read_only = (
+        'mount --bind / / && mount -o remount,bind,ro / && cd / && echo mounted && exec "$@"'
+    )
+    line = ["unshare", "--mount", "sh", "-c", read_only, "sh", *command, "run"]
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": "/"}
+    )
+    if done.stdout != "mounted\n":
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "lstm-search: no folder for temporary files can be written: name one in the variable TMPDIR"
+    )
 
 
 def test_unreachable_database_and_unwritable_folder_are_found_before_the_search(
