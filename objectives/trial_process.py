@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from multiprocessing.util import get_temp_dir
 from typing import Any, overload
 
 import psutil
@@ -176,6 +177,7 @@ def run_in_process(
         process.start()
     except (EOFError, OSError) as cause:
         ours.close()
+        _end_server()
         raise LostTrialError(f"no process could be started for the trial: {cause!r}") from None
     finally:
         theirs.close()
@@ -239,6 +241,13 @@ def _context() -> ForkServerContext:
     # A worker of joblib's tells its processes to start others by "loky": they must know that name.
     context.set_forkserver_preload([_FIRST, _PRELOADED, "joblib.externals.loky"])
     return context
+
+
+def _end_server() -> None:
+    """Have the next process forked from another server: this one is gone, or its socket's folder."""
+    with suppress(FileNotFoundError, ChildProcessError):
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # nothing public ends it
+    os.makedirs(get_temp_dir(), exist_ok=True)
 
 
 def _receive(connection: Connection) -> Any:

@@ -25,7 +25,9 @@ Result = TypeVar("Result")
 
 def worker_pool(workers: int | None = None) -> Any:
     """The executor of this process's workers: so many, or those that are there."""
-    get_temp_dir()  # made before them it is theirs too, so that a killed one leaves none of its own
+    # Made before them it is theirs too, so that a killed one leaves none of its own. Somebody may have
+    # removed it meanwhile.
+    os.makedirs(get_temp_dir(), exist_ok=True)
     return get_reusable_executor(
         max_workers=workers,
         timeout=None,

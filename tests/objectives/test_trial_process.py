@@ -4,10 +4,12 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +227,13 @@ def test_the_server_has_tensorflow_without_what_keras_has_plots_and_wrappers_fro
     assert "tensorflow" in libraries
     assert "sklearn" not in libraries
     assert "matplotlib" not in libraries
+
+
+def test_a_server_whose_socket_somebody_has_removed_is_replaced(request_, outcome):
+    shutil.rmtree(get_temp_dir())  # as who cleans a folder of temporary files
+    with pytest.raises(LostTrialError, match="no process could be started for the trial: FileNot"):
+        run_in_process(request_, always)
+    assert run_in_process(request_, always).value("mse") == outcome.value("mse")
 
 
 def test_an_outcome_tells_what_it_cost(outcome):
