@@ -245,8 +245,11 @@ def _context() -> ForkServerContext:
 
 def _end_server() -> None:
     """Have the next process forked from another server: this one is gone, or its socket's folder."""
-    with suppress(FileNotFoundError, ChildProcessError):
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # nothing public ends it
+    server: Any = forkserver._forkserver  # nothing public ends it
+    with suppress(FileNotFoundError, ProcessLookupError, ChildProcessError):
+        if server._forkserver_pid is not None:
+            os.kill(server._forkserver_pid, signal.SIGKILL)  # it is waited for
+        server._stop()
     os.makedirs(get_temp_dir(), exist_ok=True)
 
 
