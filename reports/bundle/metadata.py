@@ -166,10 +166,10 @@ class Metadata:
     front of a shorter one stand rows that have the value `padding` in every column, which the graph
     leaves out of account. Where `padding` is None the model was trained without, and shorter sequences
     cannot be classified. `class_shares` are those of the `labels` among the sequences that the model was
-    trained on, and `sequences` says how rows make up sequences. `temperature` divides the logits inside
-    the graph, None where probabilities are not calibrated. `linear` has the "share" in the probabilities
-    of a logistic regression on all values, which is inside the graph too, and its "inverse_penalty";
-    None where there is none.
+    trained on, and `sequences` says how rows make up sequences. `temperature` divides the networks'
+    logits inside the graph, None where these are not calibrated. `linear` has the "share" in the
+    probabilities of a logistic regression on all values, which is inside the graph too, and its
+    "inverse_penalty"; None where there is none.
     """
 
     schema: int

@@ -64,7 +64,7 @@ class Worth:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Logits divided by `temperature` (Guo et al. 2017), on the same sequences before and after.
+    """Logits of networks divided by `temperature` (Guo et al. 2017): sequences before and after.
 
     The temperature was fitted on `sequences` validation sequences, so that only figures of the test tell
     what it is worth.
