@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 
-MOST_CATEGORIES = (
-    100  # categories of a column; more are names or numbers of things, not kinds of them
-)
+MOST_CATEGORIES = 100  # of a column; more are names or numbers of things, not kinds of them
 
 
 def read_categories(
@@ -30,7 +28,7 @@ def read_categories(
     categories: dict[str, tuple[str, ...]] = {}
     indicators = [np.empty((len(frame), 0))]
     for name in settings.categorical:
-        labels = _labels(frame[name])
+        labels = category_labels(frame[name])
         found = pd.get_dummies(labels, dtype=np.float64)  # (rows, categories)
         if not 1 <= found.shape[1] <= MOST_CATEGORIES:
             raise InputError(
@@ -47,7 +45,7 @@ def indicator_names(categories: Mapping[str, tuple[str, ...]]) -> tuple[str, ...
     return tuple(f"{name}={label}" for name, labels in categories.items() for label in labels)
 
 
-def _labels(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def category_labels(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """The categories as text without spaces around it, None where a cell is missing or blank."""
     present = column.astype(object).where(column.notna(), "")
     labels = present.map(lambda cell: str(cell).strip())

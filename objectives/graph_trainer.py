@@ -73,7 +73,7 @@ class GraphTrainer(ABC):
         self._optimizer.build(network.trainable_variables)
         self._first_state = [variable.numpy() for variable in self._optimizer.variables]
         self._generator = np.random.default_rng(seed)
-        self._noise = keras.random.SeedGenerator(seed % 2**32)
+        self._draws = keras.random.SeedGenerator(seed % 2**32)
         self._settings = settings
         self._decay = settings.weight_average
         self._averages = [tf.Variable(v.value) for v in network.trainable_variables]
@@ -118,7 +118,7 @@ class GraphTrainer(ABC):
         for average, variable in zip(self._averages, self.network.trainable_variables, strict=True):
             average.assign(variable.value)
         self._generator = np.random.default_rng(seed)
-        self._noise.state.assign(keras.random.SeedGenerator(seed % 2**32).state)
+        self._draws.state.assign(keras.random.SeedGenerator(seed % 2**32).state)
         self.compile_seconds = 0.0
 
     def passes_an_epoch(self, count: int) -> int:
@@ -134,11 +134,15 @@ class GraphTrainer(ABC):
         passes = range(self.passes_an_epoch(len(examples)))
         return np.concatenate([self._generator.permutation(examples) for _ in passes])
 
+    def _next_seed(self) -> Any:
+        """The seed (2,) of the next random numbers that vary examples inside the graph."""
+        return tf.cast(self._draws.next(), tf.int64)
+
     @property
     def _variables(self) -> list[Any]:
         # The network's `weights` would leave out the random states of its dropout layers.
         trained = [*self.network.variables, *self._optimizer.variables, *self._averages]
-        return [*trained, self._noise.state]
+        return [*trained, self._draws.state]
 
     def state(self) -> TrainerState:
         """What training has made of this trainer so far."""

@@ -92,9 +92,7 @@ class WindowTrainer(GraphTrainer):
 
     def _magnified(self, inputs: Any, aims: Any) -> tuple[Any, Any]:
         """Multiply each window's distance from its last row by a random factor of its own."""
-        drawn = tf.random.stateless_normal(
-            [tf.shape(inputs)[0], 1, 1], seed=tf.cast(self._noise.next(), tf.int64)
-        )
+        drawn = tf.random.stateless_normal([tf.shape(inputs)[0], 1, 1], seed=self._next_seed())
         factor = tf.exp(self._magnitude_noise * drawn)  # (batch, 1, 1)
         last = inputs[:, -1:, :]
         series = tf.range(inputs.shape[2]) < inputs.shape[2] - self.calendar

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.categories import MOST_CATEGORIES
+from objectives.categories import MOST_CATEGORIES, category_labels
 from objectives.dataset import Dataset, dataset_from_frame
 from objectives.errors import InputError
 from objectives.reading import check_once, listed, read_table, read_times, read_values, shown
@@ -159,7 +159,7 @@ def _numeric(
         if name in names:
             numbers[name] = values[:, names.index(name)]
         elif name != "" and not name.startswith("Unnamed: "):
-            categories = frame[name].astype(str).nunique()
+            categories = category_labels(frame[name]).nunique()
             left_out[name] = CATEGORIES if 1 < categories <= MOST_CATEGORIES else "not numbers"
     return numbers, left_out
 

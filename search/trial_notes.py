@@ -51,8 +51,8 @@ def _output_in_words(values: Hyperparameters | SequenceHyperparameters) -> list[
     if isinstance(values, TextHyperparameters):
         return [f"words of {values.embedding_dim} numbers", *([skip] if skip else [])]
     if isinstance(values, SequenceHyperparameters):
-        varied = [f"noise {setting(values.noise)}", f"mixup {setting(values.mixup)}"]
-        return [*([skip] if skip else []), *varied]
+        varied = (skip, f"noise {setting(values.noise)}", f"mixup {setting(values.mixup)}")
+        return [text for text in varied if text]
     return [f"output {values.output}" + (f" with {skip}" if skip else "")]
 
 

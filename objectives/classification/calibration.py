@@ -12,10 +12,7 @@ _SPREAD = 0.45  # the deviation that the logarithm of a temperature is expected 
 _LEAST = np.finfo(np.float64).tiny  # so that one sure mistake has a log loss too
 
 
-def fit_temperature(
-    logits: NDArray[np.floating],
-    labels: NDArray[np.int64],
-) -> float:
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
     """Find the temperature that logits are to be divided by for the smallest log loss.
 
     Of several networks the probabilities are averaged afterwards, as a model of several members does,
@@ -43,7 +40,6 @@ def fit_temperature(
 
 def averaged(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities (sequences, classes) by networks with logits (networks, sequences, classes)."""
-    mean: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature, axis=2).mean(
-        axis=0
-    )
+    found = softmax(logits.astype(np.float64) / temperature, axis=2)
+    mean: NDArray[np.float64] = found.mean(axis=0)
     return mean

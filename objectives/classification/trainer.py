@@ -156,9 +156,8 @@ class SequenceTrainer(GraphTrainer):
 
         The greater one, so that every example of an epoch counts about as much, whatever its partner.
         """
-        drawn = tf.random.stateless_gamma(
-            [2, tf.shape(examples)[0]], tf.cast(self._noise.next(), tf.int64), alpha=self._mixup
-        )
+        shape = [2, tf.shape(examples)[0]]
+        drawn = tf.random.stateless_gamma(shape, self._next_seed(), alpha=self._mixup)
         return tf.reduce_max(drawn, axis=0) / (tf.reduce_sum(drawn, axis=0) + _LEAST)
 
     def _mixed(self, inputs: Any, share: Any) -> Any:

@@ -50,8 +50,10 @@ class Validation:
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
         """What the model would say (sequences, classes) with its networks at a temperature."""
-        found = (1 - self.linear_share) * averaged(self.networks, temperature)
-        return found + self.linear_share * averaged(self.logits[-1:])
+        found = averaged(self.networks, temperature)
+        if not self.linear_share:
+            return found
+        return (1 - self.linear_share) * found + self.linear_share * averaged(self.logits[-1:])
 
     def with_linear(self, chosen: LinearChoice) -> "Validation":
         """The same with a linear part."""
