@@ -7,6 +7,9 @@ from reports.classification.contents import ClassDifference, ClassificationRepor
 from reports.wording import baseline_label, listed, number
 
 TOO_FEW = "The test set is too small to tell chance from skill."
+ONE_CLASS = (
+    "CAUTION: every test sequence is of class {label}, so that always saying so would be right too."
+)
 
 
 def class_outcome(difference: ClassDifference) -> str:
@@ -26,8 +29,17 @@ def class_verdict(report: ClassificationReport) -> str:
 
     Returns:
         Plain text. Its first word is "WORSE" when the model loses to any baseline; a loss or a draw that
-        may be chance begins with "NOT BETTER". Where the test set is too small, any loss is one.
+        may be chance begins with "NOT BETTER". Where the test set is too small, any loss is one. A second
+        sentence tells of a test set of one class.
     """
+    tested = report.confusion.sum(axis=1).nonzero()[0]
+    if len(tested) > 1:
+        return _compared(report)
+    label = report.labels[tested[0]]
+    return f"{_compared(report)} {ONE_CLASS.format(label=label)}"
+
+
+def _compared(report: ClassificationReport) -> str:
     accuracy = report.test["accuracy"]
     if not math.isfinite(report.test["log_loss"]):
         return "WORSE than any baseline: the refitted model gives no finite probabilities."

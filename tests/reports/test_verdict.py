@@ -1,9 +1,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reports.certainty import BETTER, UNCLEAR, outcome, p_in_words
+from reports.classification.contents import ClassificationReport, FoldScores, Reliability
+from reports.classification.verdict import class_verdict
 from reports.contents import Estimate
 from reports.verdict import comparisons, headline, verdict
 
@@ -147,3 +150,18 @@ def test_the_adjusted_p_value_decides_and_not_the_plain_one(report, certain):
     assert outcome(difference) != UNCLEAR
     assert difference.p < 0.05
     assert outcome(replace(difference, adjusted_p=0.06)) == UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("confusion", "said"), [([[5, 0], [1, 4]], False), ([[0, 0], [1, 9]], True)]
+)
+def test_a_test_set_of_one_class_is_warned_of(report, confusion, said):
+    tested = ClassificationReport(
+        study=report.study, task="tell rest from walk", metric="log_loss", seconds={}, paths={},
+        facts={}, winner=report.winner, labels=("rest", "walk"), validation=FoldScores({}, {}, 5),
+        test={"accuracy": 0.9, "log_loss": 0.3}, train_only={}, per_class=(), refit=report.refit,
+        baselines={"majority_class": {"accuracy": 0.6}}, confusion=np.array(confusion),
+        reliability=Reliability((), 0.1), uncertainty=None,
+    )  # fmt: skip
+    caution = "CAUTION: every test sequence is of class walk, so that always saying so would be right"
+    assert (caution in class_verdict(tested)) is said
