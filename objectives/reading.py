@@ -235,7 +235,7 @@ def read_times(column: "pd.Series[Any]", source: str) -> tuple[pd.DatetimeIndex,
     missing = column.isna().to_numpy(np.bool_)
     if missing.any():
         raise InputError(
-            f"{where}, row {missing.argmax()}: no timestamp ({missing.sum()} such rows): "
+            f"{where}, row {missing.argmax()}: no timestamp (rows without one: {missing.sum()}): "
             "give every row a timestamp or remove the row"
         )
     if column.dtype.kind in "biufcm":

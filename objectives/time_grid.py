@@ -59,7 +59,7 @@ def _check_order(times: pd.DatetimeIndex, where: str) -> None:
             cure = "of several series keep the rows of one, or give each a column of its own"
         raise InputError(
             f"{where}, row {row}: the timestamp {times[row]} is that of row "
-            f"{times.get_indexer_for(times[row : row + 1])[0]} too ({repeated.sum()} such rows): {cure}"
+            f"{times.get_indexer_for(times[row : row + 1])[0]} too (repeated: {repeated.sum()}): {cure}"
         )
     backward = np.diff(times.asi8) < 0
     if backward.any():

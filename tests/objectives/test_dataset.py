@@ -315,7 +315,7 @@ BAD_TABLES = {
         {},
         ["'t', row 7", "2024-01-01 06:00:00", "of row 6", "keep one"],
     ),
-    "several series": (pd.concat([hourly()] * 3), {}, ["96 such rows", "keep the rows of one"]),
+    "several series": (pd.concat([hourly()] * 3), {}, ["(repeated: 96)", "keep the rows of one"]),
     "unsorted": (hourly().iloc[[0, 1, 3, 2, *range(4, 48)]], {}, ["'t', row 3", "02:00", "sort"]),
     "irregular": (
         shifted(7, "17min"),

@@ -354,7 +354,7 @@ def test_a_timestamp_missing_in_parquet_is_told(tmp_path: Path) -> None:
 
     path = init_file(tmp_path / "power.parquet", tmp_path / "power.toml")
 
-    assert "column 'when', row 3: no timestamp (1 such rows)" in prose_of(path)
+    assert "column 'when', row 3: no timestamp (rows without one: 1)" in prose_of(path)
 
 
 def test_control_characters_in_a_path_do_not_spoil_the_comments(tmp_path: Path) -> None:
