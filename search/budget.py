@@ -12,8 +12,9 @@ from optuna.study import StudyDirection
 from optuna.terminator import BestValueStagnationEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
+from search.sections import StudySettings
 from search.slots import replaced, slots_left
-from search.study import AnyStudy, StudySettings
+from search.study import AnyStudy
 from storage.known_trials import newest_trials
 from storage.records import StudyRecord
 

@@ -18,7 +18,8 @@ from search.confirmed import CONFIRMS, RUN, SEED, SETTINGS, ended_runs, read_con
 from search.interruption import interruptions_noted
 from search.orphans import experimental
 from search.preparation import make_directory
-from search.study import AnyStudy, ConfirmSettings
+from search.sections import ConfirmSettings
+from search.study import AnyStudy
 from search.worker_name import WorkerName
 from storage.artifacts import LOCATION
 from storage.database import Database

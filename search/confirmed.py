@@ -3,7 +3,7 @@
 from math import fsum
 
 from reports.contents import Candidate, Confirmation
-from search.study import ConfirmSettings
+from search.sections import ConfirmSettings
 from storage.database import Database
 from storage.records import StudyRecord, TrialRecord, confirmation_name, has_study, read_study
 

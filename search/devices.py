@@ -8,7 +8,7 @@ from objectives.errors import InputError
 from objectives.messages import Compute
 from objectives.trial_process import count_gpus
 from search.processes import outcome_of
-from search.study import StudySettings
+from search.sections import StudySettings
 
 GPU_DRIVERS = (
     "/dev/nvidiactl",

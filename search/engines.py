@@ -29,7 +29,7 @@ from search.interruption import Heed, interruptions_noted
 from search.local_workers import MOST_DEATHS
 from search.orphans import any_running, trials_to_begin
 from search.processes import LOOK_SECONDS
-from search.study import StudySettings
+from search.sections import StudySettings
 from search.worker import WorkOrder, reachable
 from storage.database import open_storage
 from storage.records import find_study

@@ -14,7 +14,7 @@ from objectives.pruning import PrunerName
 from objectives.ranges import RealRange, WholeRange
 from objectives.settings import FinalSettings, Period, TrainingSettings
 from objectives.space import SearchSpace
-from search.study import ConfirmSettings, OutputSettings, SamplerName, StudySettings
+from search.sections import ConfirmSettings, OutputSettings, SamplerName, StudySettings
 from search.survey import CATEGORIES, Survey
 from search.toml_text import prose, setting, toml_value, unused
 

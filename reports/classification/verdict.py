@@ -29,8 +29,8 @@ def class_verdict(report: ClassificationReport) -> str:
 
     Returns:
         Plain text. Its first word is "WORSE" when the model loses to any baseline; a loss or a draw that
-        may be chance begins with "NOT BETTER". Where the test set is too small, any loss is one. A second
-        sentence tells of a test set of one class.
+        may be chance begins with "NOT BETTER". Where the test set is too small, any loss is one.
+        Another sentence tells of a test set of one class.
     """
     tested = report.confusion.sum(axis=1).nonzero()[0]
     if len(tested) > 1:

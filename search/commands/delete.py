@@ -11,7 +11,7 @@ from rich.prompt import Confirm
 from objectives.errors import InputError
 from reports.wording import counted
 from search.commands.opening import open_existing, results_folder
-from search.study import STUDY_NAME
+from search.sections import STUDY_NAME
 from storage.artifacts import LOCATION, artifact_folder
 from storage.records import delete_study, read_study
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from objectives.errors import InputError
-from search.study import STORAGE_VARIABLE, OutputSettings
+from search.sections import OutputSettings
+from search.study import STORAGE_VARIABLE
 from storage.address import missing_file
 from storage.database import Database, open_storage
 

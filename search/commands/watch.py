@@ -10,8 +10,8 @@ from search.budget import shared_settings, trials_left
 from search.commands.opening import open_existing
 from search.progress import show_progress
 from search.searching import Progress
+from search.sections import StudySettings
 from search.stored_identity import stored_identity
-from search.study import StudySettings
 from storage.records import find_study, record_of_study
 
 _LOOK_SECONDS = 1.0

@@ -13,7 +13,7 @@ import psutil
 from search.devices import GPU_DRIVERS
 from search.doctor.finding import GIGABYTE, Finding
 from search.doctor.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
-from search.study import StudySettings
+from search.sections import StudySettings
 
 _SECTION = "Machine"
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")

@@ -6,7 +6,7 @@ from objectives.settings import TrainingSettings
 from objectives.trial_process import TrialFailedError
 from search.doctor.finding import Finding
 from search.doctor.trial_speed import TYPICAL, TrialSpeed, measure_trial
-from search.study import StudySettings
+from search.sections import StudySettings
 
 _SECTION = "Trial"
 _SLOW_WINDOWS = 5_000  # a second; the machine of the README's tables makes 22,000

@@ -163,5 +163,7 @@ def test_a_test_set_of_one_class_is_warned_of(report, confusion, said):
         baselines={"majority_class": {"accuracy": 0.6}}, confusion=np.array(confusion),
         reliability=Reliability((), 0.1), uncertainty=None,
     )  # fmt: skip
-    caution = "CAUTION: every test sequence is of class walk, so that always saying so would be right"
+    caution = (
+        "CAUTION: every test sequence is of class walk, so that always saying so would be right"
+    )
     assert (caution in class_verdict(tested)) is said

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from search.budget import seconds_searched, trials_left
 from search.cli import app
-from search.study import StudySettings
+from search.sections import StudySettings
 from storage.database import open_storage
 from storage.records import read_study
 

@@ -6,7 +6,7 @@ import pytest
 from objectives.errors import InputError
 from objectives.messages import Compute
 from search.devices import _shared_out, plan_compute
-from search.study import StudySettings
+from search.sections import StudySettings
 
 
 def test_without_a_gpu_there_is_a_worker_for_each_core_or_for_each_set_of_threads():

@@ -7,7 +7,8 @@ import pytest
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 from search.searching import Progress
-from search.study import OutputSettings, Study, StudySettings, TrackingSettings
+from search.sections import OutputSettings, StudySettings, TrackingSettings
+from search.study import Study
 from search.tracking.following import check_trackers, follow, followers
 from storage.records import StudyRecord, TrialRecord
 
