@@ -218,13 +218,12 @@ class GraphTrainer(ABC):
 
     def outputs(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the network gives for each example, (examples, ...)."""
-        parts = [
-            self.network(
-                self._inputs(tf.constant(examples[start : start + self._chunk])), training=False
-            )
-            for start in range(0, len(examples), self._chunk)
-        ]
+        starts = range(0, len(examples), self._chunk)
+        parts = [self._outputs(tf.constant(examples[i : i + self._chunk])) for i in starts]
         return np.concatenate([part.numpy() for part in parts])
+
+    def _outputs(self, examples: Any) -> Any:
+        return self.network(self._inputs(examples), training=False)
 
     def _run_updates(self, order: Any, count: Any, first: Any, end: Any, total: Any) -> Any:
         """Add the losses of `count` examples to `total`; `order` is padded to whole batches."""

@@ -135,6 +135,15 @@ class ClassificationStudy(CommonStudy):
     training: SequenceTraining = SequenceTraining()
     final: SequenceFinal = SequenceFinal()
 
+    @model_validator(mode="after")
+    def _judged_as_it_ends(self) -> "ClassificationStudy":
+        if self.training.metric == "calibrated_log_loss" and self.final.calibration == "none":
+            raise ValueError(
+                "[final] calibration none leaves probabilities as networks give them: judge trials so "
+                'too, by [training] metric = "log_loss"'
+            )
+        return self
+
 
 class TextStudy(ClassificationStudy):
     """A study of labelled texts: one of classification with [data] text."""

@@ -5,10 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 _COLDEST, _HOTTEST = 0.05, 20.0
-_SPREAD = 0.45  # the deviation that the logarithm of a temperature is expected to have about 0
+_SPREAD = 0.22  # the deviation that the logarithm of a temperature is expected to have about 0
 _LEAST = np.finfo(np.float64).tiny  # so that one sure mistake has a log loss too
 
 
@@ -36,6 +36,14 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
     bounds = (math.log(_COLDEST), math.log(_HOTTEST))
     found = minimize_scalar(loss, bounds=bounds, method="bounded")
     return math.exp(float(found.x))
+
+
+def log_loss(
+    logits: NDArray[np.floating], labels: NDArray[np.int64], temperature: float = 1.0
+) -> float:
+    """The mean negative logarithm of what each true class is given by logits (sequences, classes)."""
+    shares = log_softmax(logits.astype(np.float64) / temperature, axis=1)
+    return -float(shares[np.arange(len(labels)), labels].mean())
 
 
 def averaged(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:

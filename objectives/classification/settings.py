@@ -15,14 +15,15 @@ from objectives.settings import (
     Share,
 )
 
-SequenceMetric = Literal["log_loss", "error_rate", "balanced_error_rate"]
+SequenceMetric = Literal["calibrated_log_loss", "log_loss", "error_rate", "balanced_error_rate"]
 # What decides between trials that are equal by a metric; less is better.
 TIE_BREAKERS: dict[str, SequenceMetric] = {
+    "calibrated_log_loss": "error_rate",
     "log_loss": "error_rate",
     "error_rate": "log_loss",
     "balanced_error_rate": "log_loss",
 }
-MANY_SEQUENCES = 1000  # from here on one validation part tells enough
+MANY_SEQUENCES = 2000  # from here on one validation part tells enough
 _OF_STEPS = ("id", "time", "features", "timesteps", "stride", "fill")  # which texts have none of
 
 
@@ -82,7 +83,7 @@ class SequenceSplitSettings(Section):
     `test` is the share of all sequences that is kept for the test where the data have no official one,
     `validation` the share of all that validates where there is one fold. `folds` above 1 take turns in
     validating (stratified cross-validation), and a trial is worth their mean; None for 5 where
-    fewer than 1,000 sequences train, else 1. A stream without groups is cut in time and has one fold.
+    fewer than 2,000 sequences train, else 1. A stream without groups is cut in time and has one fold.
     """
 
     validation: Share = 0.15
@@ -100,14 +101,16 @@ class SequenceTraining(CommonTraining):
     """How every trial of classification trains, by cross-entropy.
 
     `metric` judges trials on validation. Log loss is the default: on a few dozen sequences error rates
-    take a few values only, so that they can neither tell trials apart nor show when to stop.
+    take a few values only, so that they can neither tell trials apart nor show when to stop. It is that
+    of the best temperature, as the final model is given one: what a network knows is judged, and not how
+    sure it is of that (Berta et al. 2025).
     `class_weights` "balanced" weighs each class by the inverse of its share in training;
     `label_smoothing` is the share of a label that is spread over all classes.
     An epoch passes through the training sequences as often as it takes to make `least_updates`: a few
     dozen sequences are a few updates, after which there is nothing new to judge.
     """
 
-    metric: SequenceMetric = "log_loss"
+    metric: SequenceMetric = "calibrated_log_loss"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     least_updates: Annotated[Integer, Field(ge=1)] = 16

@@ -1,6 +1,5 @@
 """A network that learns to classify sequences, gathered by number from one array of rows."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from objectives.classification.calibration import fit_temperature, log_loss
 from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.classification.settings import SequenceTraining
 from objectives.graph_trainer import GraphTrainer, as_tensor
@@ -60,7 +60,7 @@ class SequenceTrainer(GraphTrainer):
             tf.constant(numbers)
             for numbers in (sequences.ends, sequences.lengths, sequences.labels)
         )
-        self._known_lengths = sequences.lengths
+        self._known_lengths, self._known_labels = sequences.lengths, sequences.labels
         self._classes = sequences.classes
         self._class_weights = tf.Variable(tf.ones([sequences.classes]))
         self._center = tf.Variable(tf.zeros([features], tf.float64))
@@ -70,12 +70,12 @@ class SequenceTrainer(GraphTrainer):
         self._smoothing = settings.label_smoothing
         self._mixup = hyperparameters.mixup
         indices = [tf.TensorSpec([None], tf.int64)]
-        self._measure = tf.function(self._sum_losses, indices, autograph=False)
+        self._graph = tf.function(super()._outputs, indices, autograph=False)
 
     def trace(self) -> None:
         """Build the graphs now; see `GraphTrainer`."""
         super().trace()
-        self._measure(tf.zeros([0], tf.int64))
+        self._outputs(tf.zeros([1], tf.int64))
 
     def shuffled(self, examples: NDArray[np.int64]) -> NDArray[np.int64]:
         """The next random order of the examples, in batches of similar length where lengths differ.
@@ -105,24 +105,25 @@ class SequenceTrainer(GraphTrainer):
         self._class_weights.assign(class_weights.astype(np.float32))
 
     def validate(self, examples: NDArray[np.int64]) -> dict[str, float]:
-        """Log loss, accuracy, and the shares of errors over all sequences and as a mean over classes.
+        """Log loss as it is and at its best temperature, accuracy, and the shares of errors.
 
-        Neither class weights nor smoothing of labels is in them; classes without sequences do not count.
+        These are over all sequences and as a mean over classes, of which those without sequences do not
+        count. Neither class weights nor smoothing of labels is in any of them.
 
         Raises:
             DivergedError: the log loss is not finite.
         """
-        loss, found, right = (part.numpy() for part in self._measure(tf.constant(examples)))
-        log_loss = float(loss) / len(examples)
-        if not math.isfinite(log_loss):
-            raise DivergedError(f"the validation log loss became {log_loss}")
-        accuracy = float(right.sum()) / len(examples)
-        recalls = right[found > 0] / found[found > 0]
+        logits, labels = self.outputs(examples), self._known_labels[examples]
+        if not np.isfinite(logits).all():
+            raise DivergedError("the validation log loss is not finite")
+        right = logits.argmax(axis=1) == labels
+        recalls = [right[labels == label].mean() for label in np.unique(labels)]
         return {
-            "log_loss": log_loss,
-            "accuracy": accuracy,
-            "error_rate": 1.0 - accuracy,
-            "balanced_error_rate": 1.0 - float(recalls.mean()),
+            "calibrated_log_loss": log_loss(logits, labels, fit_temperature(logits[None], labels)),
+            "log_loss": log_loss(logits, labels),
+            "accuracy": float(right.mean()),
+            "error_rate": 1.0 - float(right.mean()),
+            "balanced_error_rate": 1.0 - float(np.mean(recalls)),
         }
 
     def _inputs(self, examples: Any) -> Any:
@@ -141,6 +142,9 @@ class SequenceTrainer(GraphTrainer):
     def _seen(self, numbers: Any) -> Any:
         rows = tf.gather(self._rows, numbers)  # (batch, timesteps, features)
         return tf.cast((rows - self._center) / self._scale, tf.float32)
+
+    def _outputs(self, examples: Any) -> Any:
+        return self._graph(examples)
 
     def _losses(self, examples: Any) -> Any:
         labels, inputs = tf.gather(self._labels, examples), self._inputs(examples)
@@ -175,29 +179,6 @@ class SequenceTrainer(GraphTrainer):
             wanted + self._smoothing / self._classes, logits
         )
         return losses * tf.gather(self._class_weights, labels)
-
-    def _sum_losses(self, examples: Any) -> tuple[Any, Any, Any]:
-        """Sum of the log losses, and each class's sequences and how many of them are recognised."""
-
-        def step(start: Any, loss: Any, found: Any, right: Any) -> tuple[Any, ...]:
-            part = examples[start : start + self._chunk]
-            labels = tf.gather(self._labels, part)
-            logits = self.network(self._inputs(part), training=False)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            hits = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float64)
-            truth = tf.one_hot(labels, self._classes, dtype=tf.float64)
-            return (
-                start + self._chunk,
-                loss + tf.cast(tf.reduce_sum(losses), tf.float64),
-                found + tf.reduce_sum(truth, axis=0),
-                right + tf.reduce_sum(truth * hits[:, None], axis=0),
-            )
-
-        none = tf.zeros([self._classes], tf.float64)
-        count = tf.shape(examples)[0]
-        start = (tf.constant(0), tf.constant(0.0, tf.float64), none, none)
-        _, loss, found, right = tf.while_loop(lambda start, *_: start < count, step, start)
-        return loss, found, right
 
 
 def _partners(batch: Any) -> Any:

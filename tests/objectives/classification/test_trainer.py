@@ -6,6 +6,7 @@ import scipy.stats
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from objectives import fast_lstm, graph_trainer
+from objectives.classification.calibration import fit_temperature
 from objectives.classification.learner import SequenceLearner
 from objectives.classification.trainer import SequenceTrainer
 from objectives.messages import DivergedError
@@ -43,6 +44,10 @@ def test_figures_are_those_of_the_logits(make_trainer, monkeypatch, classes, pad
     found, labels = softmax(trainer.outputs(numbers)), task.labels[numbers]
     metrics = trainer.validate(numbers)
     assert metrics["log_loss"] == pytest.approx(log_loss(labels, found), rel=1e-5)
+    logits = trainer.outputs(numbers)
+    best = softmax(logits / fit_temperature(logits[None], labels))
+    assert metrics["calibrated_log_loss"] == pytest.approx(log_loss(labels, best), rel=1e-5)
+    assert metrics["calibrated_log_loss"] < metrics["log_loss"]
     assert metrics["accuracy"] == pytest.approx(np.mean(found.argmax(axis=1) == labels))
     assert metrics["error_rate"] == pytest.approx(1 - metrics["accuracy"])
     balanced = balanced_accuracy_score(labels, found.argmax(axis=1))
@@ -171,7 +176,7 @@ def test_overlapping_sequences_count_their_rows_once_in_the_scaling(
 def test_a_log_loss_that_is_not_finite_is_told_as_divergence(make_trainer):
     _, examples, trainer = make_trainer()
     trainer.network.set_weights([np.nan * weight for weight in trainer.network.get_weights()])
-    with pytest.raises(DivergedError, match="log loss became nan"):
+    with pytest.raises(DivergedError, match="validation log loss is not finite"):
         trainer.validate(examples.validation)
 
 

@@ -103,7 +103,7 @@ def test_killed_interrupted_joined_and_ended(path: Path, start: Start) -> None:
     _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0, errors
     printed, errors = watch.communicate(timeout=PATIENCE)
-    assert "study wave needs no more trials; best log_loss" in printed, errors
+    assert "study wave needs no more trials; best calibrated_log_loss" in printed, errors
     record = read_study(open_storage(url), "wave")
     assert record.count("running") == record.count("waiting") == 0
     assert record.count("complete") == 4

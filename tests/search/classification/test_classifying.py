@@ -13,7 +13,9 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from PIL import Image
 from plotly.io import from_json
 
+from objectives.classification.calibration import fit_temperature, log_loss
 from objectives.errors import InputError
+from search.classification.validation import load_validation
 from search.study import make_study
 from storage.database import open_storage
 
@@ -57,13 +59,20 @@ def test_the_report_says_what_the_test_found(run: tuple[Path, str], report: dict
     assert report["verdict"] in " ".join(run[1].split())
 
 
-def test_validation_scores_are_the_mean_of_the_folds(report: dict[str, Any]) -> None:
-    assert report["validation"]["log_loss"] == pytest.approx(report["best"]["value"], rel=1e-5)
-    by_fold = report["facts"]["validation by fold"].split(";")[0].split(", ")
-    spread = np.std([float(value) for value in by_fold], ddof=1)
+def test_validation_scores_are_the_mean_of_the_folds(
+    run: tuple[Path, str], report: dict[str, Any]
+) -> None:
+    found = load_validation(run[0] / "runs" / "order")
+    parts = [(found.logits[0][found.folds == k], found.labels[found.folds == k]) for k in (1, 2)]
+    losses = [log_loss(*part) for part in parts]
+    assert report["validation"]["log_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
     folds = report["validation_folds"]
     assert folds["folds"] == 2
-    assert folds["deviation"]["log_loss"] == pytest.approx(spread, rel=1e-3)
+    assert folds["deviation"]["log_loss"] == pytest.approx(np.std(losses, ddof=1), rel=1e-3)
+    best = [log_loss(*part, fit_temperature(part[0][None], part[1])) for part in parts]
+    assert report["best"]["value"] == pytest.approx(np.mean(best), rel=1e-5)
+    by_fold = report["facts"]["validation by fold"].split(";")[0].split(", ")
+    assert [float(value) for value in by_fold] == pytest.approx(best, rel=1e-3)
 
 
 def test_probabilities_are_calibrated_on_validation_alone(
@@ -174,8 +183,12 @@ def test_a_missing_test_file_is_told_in_one_line(run: tuple[Path, str], command:
         ({"data": {"task": "classification", "targets": ["x"]}}, r"\[data\] targets: unknown key"),
         ({"data": {"task": "classification", "stride": 2}}, "give timesteps too"),
         (
+            {"data": {"task": "classification"}, "final": {"calibration": "none"}},
+            r'judge trials so too, by \[training\] metric = "log_loss"',
+        ),
+        (
             {"data": {"task": "classification"}, "training": {"metric": "mse"}},
-            r"\[training\] metric: expected 'log_loss', 'error_rate' or",
+            r"\[training\] metric: expected 'calibrated_log_loss', 'log_loss', 'error_rate' or",
         ),
     ],
 )
