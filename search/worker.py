@@ -41,6 +41,7 @@ from storage.outage import outlast, passing
 from storage.records import find_study
 from storage.turn import wait_for_turn
 
+_OF_OPTUNA = (AssertionError, UnboundLocalError)  # take the place of what could not be told
 _HOLD_SECONDS = 0.5  # for samplers and pruners; what is counted is read anew
 
 
@@ -98,7 +99,7 @@ def work(order: WorkOrder, number: int) -> None:
             try:
                 if not _another_trial(station, worker):
                     break
-            except (OptunaError, ValueError, AssertionError, _LeftRunningError) as error:
+            except (*_OF_OPTUNA, OptunaError, ValueError, _LeftRunningError) as error:
                 _give_up(station, error)
 
 
@@ -191,9 +192,10 @@ def _database_error_in(error: BaseException) -> BaseException:
     """What the database said where a trial was left running, or could not be told; else the error."""
     if isinstance(error, _LeftRunningError):
         return error.__cause__ or error
-    # Optuna's own assertion takes the place of the error of a trial that could not be told.
-    told = error.__context__ if isinstance(error, AssertionError) else None
-    return told if isinstance(told, SQLAlchemyError | StorageInternalError) else error
+    told = error.__context__ if isinstance(error, _OF_OPTUNA) else None
+    return (
+        told if isinstance(told, SQLAlchemyError | StorageInternalError | StorageError) else error
+    )
 
 
 def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -12,7 +13,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import StorageError
 
-_FILE = "file"  # of a connection: its path, and what tells it from another there
 _this_thread = threading.local()
 
 
@@ -29,16 +29,19 @@ def reading() -> Iterator[None]:
 def tune_sqlite(engine: Engine) -> None:
     """Give an engine's connections write-ahead logging and transactions that lock when they begin.
 
-    Where their file is gone, whoever wants to use them gets a `StorageError`: what is written to a
-    deleted file is lost with its last reader.
+    Where their file is gone, whoever wants to use them, or a new one, gets a `StorageError`: what is
+    written to a deleted file is lost with its last reader, and a new one would be empty.
     """
     if engine.dialect.name != "sqlite":
         return
     # Connections made before the listeners are attached would stay without them. Attached earlier,
     # they would make Optuna wait for itself: its constructor nests two transactions.
+    path = _path(engine)
     engine.dispose()
+    check = partial(_check_file, path, _identity(path))
+    event.listen(engine, "do_connect", check)  # which would make a file
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "checkout", _check_file)
+    event.listen(engine, "checkout", check)
     event.listen(engine, "begin", _begin)
 
 
@@ -52,8 +55,7 @@ def put_back(engine: Engine) -> Iterator[None]:
     if engine.dialect.name != "sqlite":
         yield
         return
-    with engine.connect() as connection:
-        path, _ = connection.connection.info[_FILE]
+    path = _path(engine)
     with closing(sqlite3.connect(path)) as kept:
         kept.execute("PRAGMA schema_version").fetchone()  # which opens the file
         try:
@@ -74,20 +76,23 @@ def _write_again(kept: sqlite3.Connection, path: str) -> None:
     os.rename(unfinished, path)
 
 
-def _set_pragmas(connection: Any, record: ConnectionPoolEntry) -> None:
+def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver would begin transactions of its own
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    record.info[_FILE] = path, _identity(path)
 
 
-def _check_file(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    path, identity = record.info[_FILE]
+def _check_file(path: str, identity: tuple[int, int] | None, *_: Any) -> None:
     if _identity(path) != identity:
         raise StorageError(
             f"{path}: was deleted or replaced while it was in use; run the same command again"
         )
+
+
+def _path(engine: Engine) -> str:
+    with engine.connect() as connection:
+        found = connection.connection.cursor().execute("PRAGMA database_list").fetchone()
+    return str(found[2])
 
 
 def _identity(path: str) -> tuple[int, int] | None:

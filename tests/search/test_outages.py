@@ -74,7 +74,7 @@ def test_a_database_that_restarts_and_then_is_away_for_a_minute_is_outlasted(
     url, process = begun_on(postgresql, start, write_study(tmp_path, trials=6))
     postgresql.stop()
     postgresql.start()
-    wait_for(lambda: training_in(url, first=2), process)
+    wait_for(lambda: record_of(url).trials[2:] or None, process)
     postgresql.stop()
     back = threading.Timer(AWAY, postgresql.start)
     back.start()

@@ -52,11 +52,11 @@ def test_few_sequences_are_validated_in_five_stratified_folds() -> None:
 
 
 def test_many_sequences_are_validated_once() -> None:
-    split = split_sequences(many(1400), SequenceSplitSettings(), seed=1)
+    split = split_sequences(many(3000), SequenceSplitSettings(), seed=1)
     assert [len(split.folds[0].train), len(split.folds[0].validation), len(split.test)] == [
-        980,
-        210,
-        210,
+        2100,
+        450,
+        450,
     ]
 
 
