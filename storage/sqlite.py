@@ -34,9 +34,9 @@ def tune_sqlite(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
+    path = _path(engine)
     # Connections made before the listeners are attached would stay without them. Attached earlier,
     # they would make Optuna wait for itself: its constructor nests two transactions.
-    path = _path(engine)
     engine.dispose()
     check = partial(_check_file, path, _identity(path))
     event.listen(engine, "do_connect", check)  # which would make a file

@@ -1,5 +1,6 @@
 """A network that learns to classify sequences, gathered by number from one array of rows."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,13 +115,14 @@ class SequenceTrainer(GraphTrainer):
             DivergedError: the log loss is not finite.
         """
         logits, labels = self.outputs(examples), self._known_labels[examples]
-        if not np.isfinite(logits).all():
-            raise DivergedError("the validation log loss is not finite")
+        loss = log_loss(logits, labels)
+        if not math.isfinite(loss):
+            raise DivergedError(f"the validation log loss became {loss}")
         right = logits.argmax(axis=1) == labels
         recalls = [right[labels == label].mean() for label in np.unique(labels)]
         return {
             "calibrated_log_loss": log_loss(logits, labels, fit_temperature(logits[None], labels)),
-            "log_loss": log_loss(logits, labels),
+            "log_loss": loss,
             "accuracy": float(right.mean()),
             "error_rate": 1.0 - float(right.mean()),
             "balanced_error_rate": 1.0 - float(np.mean(recalls)),

@@ -134,4 +134,6 @@ class ClassificationReport(SearchReport):
 def judged_by(metric: str, scores: Mapping[str, float]) -> float:
     """A study's metric, of which less is better, from scores of what is calibrated by then."""
     errors = {"error_rate": "accuracy", "balanced_error_rate": "balanced_accuracy"}
-    return 1.0 - scores[errors[metric]] if metric in errors else scores["log_loss"]
+    if metric in errors:
+        return 1.0 - scores[errors[metric]]
+    return scores[metric.removeprefix("calibrated_")]

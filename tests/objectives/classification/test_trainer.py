@@ -176,7 +176,7 @@ def test_overlapping_sequences_count_their_rows_once_in_the_scaling(
 def test_a_log_loss_that_is_not_finite_is_told_as_divergence(make_trainer):
     _, examples, trainer = make_trainer()
     trainer.network.set_weights([np.nan * weight for weight in trainer.network.get_weights()])
-    with pytest.raises(DivergedError, match="validation log loss is not finite"):
+    with pytest.raises(DivergedError, match="log loss became nan"):
         trainer.validate(examples.validation)
 
 
