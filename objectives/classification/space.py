@@ -29,7 +29,7 @@ class SequenceSpace(Space[SequenceHyperparameters]):
     )
     bidirectional: Flag = True
     skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = ("none", "linear")
-    noise: Annotated[Real, bounded(0)] = (0.0, 0.1, 0.3)
+    noise: Annotated[Real, bounded(0, 1)] = (0.0, 0.1, 0.3)
     mixup: Annotated[Real, bounded(0)] = (0.0, 0.2)
     scaling: ScalingKind | Annotated[tuple[ScalingKind, ...], *SOME_CHOICES] = "standard"
 

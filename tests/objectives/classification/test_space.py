@@ -55,6 +55,12 @@ def test_no_rows_and_other_words_are_refused(entry):
         SequenceSpace(timesteps=entry)
 
 
+@pytest.mark.parametrize("entry", [-0.1, 1.5, [0.1, 1.5], {"low": 0.1, "high": 2.0}])
+def test_noise_that_no_layer_adds_is_refused(entry):
+    with pytest.raises(ValidationError, match="at least 0 and at most 1"):
+        SequenceSpace(noise=entry)
+
+
 def test_drawing_gives_the_hyperparameters_of_a_trial():
     space = SequenceSpace().for_longest(24)
     check_point(POINT, space)
