@@ -170,12 +170,14 @@ class Member:
     """A network that is to be trained anew from `seed`.
 
     `path` is the learning rate in each epoch of a trial up to its best, and the number of updates to
-    make at it.
+    make at it. `most_loss` is the training loss above which the network has not learnt what the trial's
+    had by then, and is trained anew from another seed; None to take it as it comes.
     """
 
     hyperparameters: Hyperparameters | SequenceHyperparameters
     seed: int
     path: LearningRatePath
+    most_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -196,11 +198,15 @@ class RefitRequest:
 
 @dataclass(frozen=True)
 class RefitOutcome:
-    """How a refit went: the first member saw the examples `passes` times, in `updates` updates."""
+    """How a refit went: the first member saw the examples `passes` times, in `updates` updates.
+
+    `restarts` counts how often networks were trained anew because they had not learnt.
+    """
 
     passes: float
     updates: int
     seconds: float
+    restarts: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -199,6 +199,17 @@ def mean_path(attributes: Any) -> LearningRatePath:
     return tuple((rate, attributes["updates_per_epoch"]) for rate in rates)
 
 
+def most_loss(attributes: Any, path: LearningRatePath) -> float | None:
+    """The training loss above which a network has not learnt what a trial's had at the path's end.
+
+    It lies halfway between the first epoch's loss and that one, by their logarithms, and is twice that
+    one at least. None where the loss did not fall.
+    """
+    losses = attributes["curves"]["loss"][: len(path)]
+    first, last = losses[0], losses[-1]
+    return max(2 * last, math.sqrt(first * last)) if 0 < last < first else None
+
+
 def replayed_path(path: LearningRatePath, final: FinalSettings, epoch: int) -> LearningRatePath:
     """A recorded path as it is replayed, with so many updates an epoch for "same-epochs"."""
     if final.updates == "same-updates":

@@ -124,7 +124,19 @@ def _epochs(
         yield Epoch(number, loss, metrics, used, updates, examples.fold), weights
 
 
-def replay(trainer: GraphTrainer, examples: NDArray[np.int64], path: LearningRatePath) -> float:
+@dataclass(frozen=True)
+class Replayed:
+    """How a replay went.
+
+    `passes` counts how many times the examples were passed, a fraction for the last pass; `loss` is the
+    mean training loss at the path's last learning rate.
+    """
+
+    passes: float
+    loss: float
+
+
+def replay(trainer: GraphTrainer, examples: NDArray[np.int64], path: LearningRatePath) -> Replayed:
     """Make the recorded number of updates at the recorded learning rates on other examples.
 
     The network ends with the running mean of its weights, as it was judged.
@@ -133,23 +145,22 @@ def replay(trainer: GraphTrainer, examples: NDArray[np.int64], path: LearningRat
         trainer: a fresh network.
         examples: those to train on, usually more than those the path was recorded on.
         path: (learning rate, updates) in order.
-
-    Returns:
-        How many times the examples were passed, a fraction for the last pass.
     """
     epoch_length = trainer.updates_an_epoch(len(examples))
-    order, position, epochs = trainer.shuffled(examples), 0, 0
+    order, position, epochs, loss = trainer.shuffled(examples), 0, 0, math.nan
     for learning_rate, updates in path:
-        left = updates
+        left, loss = updates, 0.0
         while left:
             if position == epoch_length:
                 order, position, epochs = trainer.shuffled(examples), 0, epochs + 1
             end = min(epoch_length, position + left)
-            trainer.update(order, position, end, learning_rate)
+            share = (end - position) / updates
+            loss += share * trainer.update(order, position, end, learning_rate)
             left -= end - position
             position = end
     trainer.adopt_average()
-    return (epochs + position / epoch_length) * trainer.passes_an_epoch(len(examples))
+    passes = (epochs + position / epoch_length) * trainer.passes_an_epoch(len(examples))
+    return Replayed(passes, loss)
 
 
 class Schedule:

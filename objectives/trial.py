@@ -25,7 +25,7 @@ from objectives.classification.messages import (
 )
 from objectives.forecast_learner import ForecastLearner
 from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Learner, TrainedNetwork, on_cpu
+from objectives.learner import Learner, Loaded, TrainedNetwork, on_cpu
 from objectives.messages import (
     PICTURED_SECONDS,
     Compute,
@@ -35,17 +35,19 @@ from objectives.messages import (
     ForecastRequest,
     ForecastTask,
     Glimpse,
+    Member,
     RefitOutcome,
     RefitRequest,
     TrialOutcome,
     TrialRequest,
 )
 from objectives.network import has_machine_code
-from objectives.seeds import fold_seed
-from objectives.training import Training, replay, train
+from objectives.seeds import attempt_seed, fold_seed
+from objectives.training import Replayed, Training, replay, train
 from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set
+_MOST_ATTEMPTS = 4  # to train a network anew
 
 
 def prepare_device(compute: Compute) -> None:
@@ -175,18 +177,42 @@ def refit(request: RefitRequest) -> RefitOutcome:
         wanted: _learner(request.task, wanted).load_everything()
         for wanted in dict.fromkeys(member.hyperparameters for member in request.members)
     }
-    trained, passes = [], []
+    trained, restarts = [], 0
     for member in request.members:
-        everything = loaded[member.hyperparameters]
-        trainer = everything.trainer(member.seed)
-        passes.append(replay(trainer, everything.examples.training, member.path))
-        weights = tuple(trainer.network.get_weights())
-        trained.append(TrainedNetwork(member.hyperparameters, weights))
+        attempts = _retrain(loaded[member.hyperparameters], member)
+        trained.append(min(attempts, key=lambda attempt: attempt.replayed.loss))
+        restarts += len(attempts) - 1
     seconds = time.perf_counter() - started
     fitted = loaded[winner.hyperparameters].fitted
-    _save(refitted.deployable(trained, fitted), request.directory, "model.keras")
+    networks = [attempt.network for attempt in trained]
+    _save(refitted.deployable(networks, fitted), request.directory, "model.keras")
     updates = sum(updates for _, updates in winner.path)
-    return RefitOutcome(passes[0], updates, seconds)
+    return RefitOutcome(trained[0].replayed.passes, updates, seconds, restarts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """A network trained anew."""
+
+    network: TrainedNetwork
+    replayed: Replayed
+
+
+def _retrain(everything: Loaded[Any], member: Member) -> list[_Attempt]:
+    """Replay a member's path, from other seeds too until it has learnt or there were enough attempts.
+
+    Some tasks are learnt all at once after epochs without any progress, and another seed may spend the
+    whole path in these. The training loss tells, so that nothing that judges is looked at.
+    """
+    attempts = []
+    for number in range(1, _MOST_ATTEMPTS + 1):
+        trainer = everything.trainer(attempt_seed(member.seed, number))
+        replayed = replay(trainer, everything.examples.training, member.path)
+        weights = tuple(trainer.network.get_weights())
+        attempts.append(_Attempt(TrainedNetwork(member.hyperparameters, weights), replayed))
+        if member.most_loss is None or replayed.loss <= member.most_loss:
+            break
+    return attempts
 
 
 def forecast(request: ForecastRequest) -> ForecastOutcome:

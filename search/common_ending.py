@@ -12,7 +12,7 @@ import optuna
 from objectives.objective import any_hyperparameters
 from objectives.settings import FinalSettings
 from reports.contents import Refit
-from reports.wording import listed
+from reports.wording import counted, listed
 from search.budget import seconds_of_search
 from search.refitting import Refitted
 from search.report_parts import About
@@ -111,6 +111,9 @@ def model_versions() -> dict[str, str]:
 def _refit_rule(final: FinalSettings, refitted: Refitted) -> str:
     """How the winner was retrained, in words."""
     rule = f"{_RULES[final.updates]}, at the learning rates it had then"
+    if refitted.restarts:
+        times = counted(refitted.restarts, "time")
+        rule += f", begun anew {times} because the network had not learnt what the trial's had"
     trials = [member.trial for member in refitted.members]
     if len(trials) == 1:
         return rule

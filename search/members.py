@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from objectives.classification.messages import SequenceTask
 from objectives.messages import Member
-from objectives.objective import any_hyperparameters, mean_path, recorded_path, replayed_path
+from objectives.objective import (
+    any_hyperparameters,
+    mean_path,
+    most_loss,
+    recorded_path,
+    replayed_path,
+)
 from objectives.seeds import member_seeds
 from objectives.split import Part
 from search.study import AnyStudy
@@ -69,5 +75,6 @@ def _member(study: AnyStudy, task: Task, trial: TrialRecord, seed: int) -> Membe
     examples = len(known.origins if isinstance(known, Part) else known)
     epoch = study.training.updates_an_epoch(examples, hyperparameters.batch_size)
     of_trial = mean_path if isinstance(task, SequenceTask) else recorded_path
-    path = replayed_path(of_trial(trial.attributes), study.final, epoch)
-    return Member(hyperparameters, seed, path)
+    path = of_trial(trial.attributes)
+    replayed = replayed_path(path, study.final, epoch)
+    return Member(hyperparameters, seed, replayed, most_loss(trial.attributes, path))

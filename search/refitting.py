@@ -59,7 +59,8 @@ class Refitted:
     """A winner whose models lie in the study's folder.
 
     `model` is the SHA-256 of the refitted model's file, in hex. `temperature` divides the logits in both
-    where they are calibrated. `members` are the refitted model's networks, the winner's first;
+    where they are calibrated. `restarts` counts how often a network was trained anew because it had not
+    learnt. `members` are the refitted model's networks, the winner's first;
     `linear_share` and `linear_strength` are the share and the inverse penalty of a linear part.
     """
 
@@ -70,6 +71,7 @@ class Refitted:
     updates: int
     seconds: float
     members: tuple[Retrained, ...]
+    restarts: int = 0
     temperature: float | None = None
     linear_share: float | None = None
     linear_strength: float | None = None

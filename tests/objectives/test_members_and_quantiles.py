@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from objectives import trial
 from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.network import build_network
-from objectives.objective import replayed_path
+from objectives.objective import most_loss, replayed_path
 from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings, TrainingSettings
 from objectives.trial import forecast, refit, run_trial
@@ -85,6 +86,52 @@ def test_the_first_member_is_the_refit_of_one(make_task, hyperparameters, tmp_pa
     first = models[1].get_layer("network_1").get_weights()
     for ours, theirs in zip(models[0].get_layer("network").get_weights(), first, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_member_that_has_not_learnt_is_trained_anew_and_the_best_attempt_kept(
+    make_task, hyperparameters, tmp_path, monkeypatch
+):
+    wanted, losses, networks = hyperparameters(), [0.9, 0.7, 0.8, 0.3], []
+    replay = trial.replay
+
+    def as_if(trainer, examples, path):
+        replayed = replay(trainer, examples, path)
+        networks.append(trainer.network.get_weights())
+        return replace(replayed, loss=losses[len(networks) - 1])
+
+    monkeypatch.setattr(trial, "replay", as_if)
+    (member,) = members_of(wanted)
+
+    def restarts(most_loss) -> int:
+        networks.clear()
+        members = (replace(member, most_loss=most_loss),)
+        return refit(request_of(make_task(), wanted, tmp_path, members=members)).restarts
+
+    def kept() -> list:
+        return loaded(tmp_path / "model.keras").get_layer("network").get_weights()
+
+    assert restarts(None) == restarts(0.95) == 0
+    assert restarts(0.75) == 1
+    assert restarts(0.35) == 3
+    np.testing.assert_array_equal(kept()[0], networks[3][0])
+    losses[3] = 0.75
+    assert restarts(0.1) == 3  # then it is given up
+    np.testing.assert_array_equal(kept()[0], networks[1][0])
+    assert np.abs(networks[0][0] - networks[1][0]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("losses", "epochs", "expected"),
+    [
+        ([16.0, 4.0, 0.01, 0.04, 3.0], 4, 0.8),
+        ([0.5, 0.4], 2, 0.8),
+        ([0.5, 0.4, 0.3], 1, None),
+        ([0.5, 0.6], 2, None),
+    ],
+)
+def test_a_network_has_learnt_that_comes_halfway_to_the_trials_loss(losses, epochs, expected):
+    found = most_loss({"curves": {"loss": losses}}, ((0.01, 7),) * epochs)
+    assert found == (None if expected is None else pytest.approx(expected))
 
 
 def test_a_path_is_replayed_update_by_update_or_pass_by_pass():

@@ -348,7 +348,9 @@ def test_a_replay_on_the_same_windows_is_the_same_training(make_trainer):
     assert trained.best_epoch == 3  # its weights are kept
     path = tuple((epoch.learning_rate, epoch.updates) for epoch in trained.epochs)
     trainer = make_trainer(**wanted)
-    assert replay(trainer, TRAIN, path) == 3.0
+    replayed = replay(trainer, TRAIN, path)
+    assert replayed.passes == 3.0
+    assert replayed.loss == pytest.approx(trained.epochs[-1].loss)
     assert all_equal(trainer.network.get_weights(), trained.weights)
 
 
@@ -369,7 +371,7 @@ def test_a_replay_on_more_windows_makes_the_recorded_updates_across_pass_borders
         return loss
 
     monkeypatch.setattr(trainer, "update", noted)
-    assert replay(trainer, more, path) == 15 / 4
+    assert replay(trainer, more, path).passes == 15 / 4
     assert iterations(trainer) == 15
     steps = [(step, rate) for _, first, end, rate in calls for step in range(first, end)]
     assert [step for step, _ in steps] == [0, 1, 2, 3] * 3 + [0, 1, 2]  # each pass in turn
@@ -382,7 +384,7 @@ def test_a_replay_on_more_windows_makes_the_recorded_updates_across_pass_borders
 
 def test_a_replay_that_ends_with_a_pass_counts_it_whole(make_trainer):
     trainer = make_trainer()
-    assert replay(trainer, TRAIN, ((0.01, 6),)) == 2.0
+    assert replay(trainer, TRAIN, ((0.01, 6),)).passes == 2.0
     assert iterations(trainer) == 6
 
 

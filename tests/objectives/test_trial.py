@@ -214,7 +214,7 @@ def test_the_refit_makes_the_winners_updates_on_train_and_validation(won, refitt
     set_random_seed(SEED % 2**32)
     network = build_network(wanted, 2, 1, 3, fast=True)
     by_hand = WindowTrainer(network, scaling.apply(series), wanted, task.training, SEED)
-    passes = replay(by_hand, more.origins, request.members[0].path)
+    passes = replay(by_hand, more.origins, request.members[0].path).passes
     updates = sum(updates for _, updates in request.members[0].path)
     assert outcome.updates == updates == int(by_hand._optimizer.iterations)
     assert outcome.passes == passes == updates / -(-len(more.origins) // 32)

@@ -244,7 +244,7 @@ def member(
         hyperparameters=values,
         best_epoch=1,
         updates_per_epoch=7,
-        curves={"learning_rate": [number / 10]},
+        curves={"learning_rate": [number / 10], "loss": [0.1]},
     )
 
 

@@ -192,4 +192,5 @@ def test_an_epoch_of_few_sequences_passes_through_them_until_it_has_made_its_upd
 
 def test_a_replay_counts_passes_not_epochs(make_trainer):
     _, examples, trainer = make_trainer({"batch_size": 8}, least_updates=11)
-    assert replay(trainer, examples.training, ((STILL, 14), (STILL, 7))) == pytest.approx(4.5)
+    passes = replay(trainer, examples.training, ((STILL, 14), (STILL, 7))).passes
+    assert passes == pytest.approx(4.5)
