@@ -29,6 +29,7 @@ from objectives.learner import Learner, Loaded, TrainedNetwork, on_cpu
 from objectives.messages import (
     PICTURED_SECONDS,
     Compute,
+    DivergedError,
     Epoch,
     FoldOutcome,
     ForecastOutcome,
@@ -203,11 +204,19 @@ def _retrain(everything: Loaded[Any], member: Member) -> list[_Attempt]:
 
     Some tasks are learnt all at once after epochs without any progress, and another seed may spend the
     whole path in these. The training loss tells, so that nothing that judges is looked at.
+
+    Raises:
+        DivergedError: the first attempt has diverged.
     """
-    attempts = []
+    attempts: list[_Attempt] = []
     for number in range(1, _MOST_ATTEMPTS + 1):
         trainer = everything.trainer(attempt_seed(member.seed, number))
-        replayed = replay(trainer, everything.examples.training, member.path)
+        try:
+            replayed = replay(trainer, everything.examples.training, member.path)
+        except DivergedError:
+            if attempts:
+                continue  # what an earlier one has learnt is not lost
+            raise
         weights = tuple(trainer.network.get_weights())
         attempts.append(_Attempt(TrainedNetwork(member.hyperparameters, weights), replayed))
         if member.most_loss is None or replayed.loss <= member.most_loss:

@@ -64,7 +64,7 @@ class TextSpace(SequenceSpace):
 
     embedding_dim: Annotated[Whole, bounded(1)] = (16, 32, 64, 128)
     skip: Skip | Annotated[tuple[Skip, ...], *SOME_CHOICES] = "none"
-    noise: Annotated[Real, bounded(0)] = 0.0
+    noise: Annotated[Real, bounded(0, 1)] = 0.0
     mixup: Annotated[Real, bounded(0, 0)] = 0.0
     scaling: Literal["none"] = "none"
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from objectives import trial
-from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
+from objectives.messages import DivergedError, ForecastRequest, Member, RefitRequest, TrialRequest
 from objectives.network import build_network
 from objectives.objective import most_loss, replayed_path
 from objectives.seeds import member_seeds
@@ -118,6 +118,26 @@ def test_a_member_that_has_not_learnt_is_trained_anew_and_the_best_attempt_kept(
     assert restarts(0.1) == 3  # then it is given up
     np.testing.assert_array_equal(kept()[0], networks[1][0])
     assert np.abs(networks[0][0] - networks[1][0]).max() > 0
+
+
+def test_an_attempt_that_diverges_leaves_what_an_earlier_one_learnt(
+    make_task, hyperparameters, tmp_path, monkeypatch
+):
+    wanted, networks = hyperparameters(), []
+    replay = trial.replay
+
+    def once(trainer, examples, path):
+        if networks:
+            raise DivergedError("the training loss became nan")
+        replayed = replay(trainer, examples, path)
+        networks.append(trainer.network.get_weights())
+        return replayed
+
+    monkeypatch.setattr(trial, "replay", once)
+    members = tuple(replace(member, most_loss=0.0) for member in members_of(wanted))
+    refit(request_of(make_task(), wanted, tmp_path, members=members))
+    kept = loaded(tmp_path / "model.keras").get_layer("network").get_weights()
+    np.testing.assert_array_equal(kept[0], networks[0][0])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from pydantic import ValidationError
 
 from objectives.classification.messages import SequenceHyperparameters
-from objectives.classification.space import SequenceSpace
+from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
 from objectives.space import check_point, draw
 
@@ -56,9 +56,10 @@ def test_no_rows_and_other_words_are_refused(entry):
 
 
 @pytest.mark.parametrize("entry", [-0.1, 1.5, [0.1, 1.5], {"low": 0.1, "high": 2.0}])
-def test_noise_that_no_layer_adds_is_refused(entry):
+@pytest.mark.parametrize("space", [SequenceSpace, TextSpace])
+def test_noise_that_no_layer_adds_is_refused(space, entry):
     with pytest.raises(ValidationError, match="at least 0 and at most 1"):
-        SequenceSpace(noise=entry)
+        space(noise=entry)
 
 
 def test_drawing_gives_the_hyperparameters_of_a_trial():
