@@ -360,7 +360,7 @@ def test_a_replay_on_more_windows_makes_the_recorded_updates_across_pass_borders
     more = np.arange(12, 130)  # 118 windows: 4 updates a pass
     path = ((0.01, 3), (0.002, 3), (0.005, 5), (0.001, 4))
     trainer = make_trainer()
-    calls, update = [], trainer.update
+    calls, losses, update = [], [], trainer.update
 
     def noted(order, first, end, rate):
         before = iterations(trainer)
@@ -368,10 +368,13 @@ def test_a_replay_on_more_windows_makes_the_recorded_updates_across_pass_borders
         assert iterations(trainer) - before == end - first
         assert float(trainer._optimizer.learning_rate) == pytest.approx(rate)
         calls.append((order, first, end, rate))
+        losses.append(loss)
         return loss
 
     monkeypatch.setattr(trainer, "update", noted)
-    assert replay(trainer, more, path).passes == 15 / 4
+    replayed = replay(trainer, more, path)
+    assert replayed.passes == 15 / 4
+    assert replayed.loss == pytest.approx((losses[-2] + 3 * losses[-1]) / 4)
     assert iterations(trainer) == 15
     steps = [(step, rate) for _, first, end, rate in calls for step in range(first, end)]
     assert [step for step, _ in steps] == [0, 1, 2, 3] * 3 + [0, 1, 2]  # each pass in turn
