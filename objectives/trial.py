@@ -6,7 +6,7 @@ Importing this module imports TensorFlow; the forkserver does so once, for every
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,28 +178,26 @@ def refit(request: RefitRequest) -> RefitOutcome:
         wanted: _learner(request.task, wanted).load_everything()
         for wanted in dict.fromkeys(member.hyperparameters for member in request.members)
     }
-    trained, restarts = [], 0
-    for member in request.members:
-        attempts = _retrain(loaded[member.hyperparameters], member)
-        trained.append(min(attempts, key=lambda attempt: attempt.replayed.loss))
-        restarts += len(attempts) - 1
+    trained = [_retrain(loaded[member.hyperparameters], member) for member in request.members]
     seconds = time.perf_counter() - started
     fitted = loaded[winner.hyperparameters].fitted
-    networks = [attempt.network for attempt in trained]
+    networks = [retrained.network for retrained in trained]
     _save(refitted.deployable(networks, fitted), request.directory, "model.keras")
     updates = sum(updates for _, updates in winner.path)
+    restarts = sum(retrained.restarts for retrained in trained)
     return RefitOutcome(trained[0].replayed.passes, updates, seconds, restarts)
 
 
 @dataclass(frozen=True, eq=False)
-class _Attempt:
-    """A network trained anew."""
+class _Retrained:
+    """A network trained anew, and how often another was begun beside it."""
 
     network: TrainedNetwork
     replayed: Replayed
+    restarts: int = 0
 
 
-def _retrain(everything: Loaded[Any], member: Member) -> list[_Attempt]:
+def _retrain(everything: Loaded[Any], member: Member) -> _Retrained:
     """Replay a member's path, from other seeds too until it has learnt or there were enough attempts.
 
     Some tasks are learnt all at once after epochs without any progress, and another seed may spend the
@@ -208,9 +206,9 @@ def _retrain(everything: Loaded[Any], member: Member) -> list[_Attempt]:
     Raises:
         DivergedError: the first attempt has diverged.
     """
-    attempts: list[_Attempt] = []
-    for number in range(1, _MOST_ATTEMPTS + 1):
-        trainer = everything.trainer(attempt_seed(member.seed, number))
+    attempts: list[_Retrained] = []
+    for restarts in range(_MOST_ATTEMPTS):
+        trainer = everything.trainer(attempt_seed(member.seed, restarts + 1))
         try:
             replayed = replay(trainer, everything.examples.training, member.path)
         except DivergedError:
@@ -218,10 +216,10 @@ def _retrain(everything: Loaded[Any], member: Member) -> list[_Attempt]:
                 continue  # what an earlier one has learnt is not lost
             raise
         weights = tuple(trainer.network.get_weights())
-        attempts.append(_Attempt(TrainedNetwork(member.hyperparameters, weights), replayed))
+        attempts.append(_Retrained(TrainedNetwork(member.hyperparameters, weights), replayed))
         if member.most_loss is None or replayed.loss <= member.most_loss:
             break
-    return attempts
+    return replace(min(attempts, key=lambda attempt: attempt.replayed.loss), restarts=restarts)
 
 
 def forecast(request: ForecastRequest) -> ForecastOutcome:

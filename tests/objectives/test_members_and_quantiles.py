@@ -135,7 +135,8 @@ def test_an_attempt_that_diverges_leaves_what_an_earlier_one_learnt(
 
     monkeypatch.setattr(trial, "replay", once)
     members = tuple(replace(member, most_loss=0.0) for member in members_of(wanted))
-    refit(request_of(make_task(), wanted, tmp_path, members=members))
+    refitted = refit(request_of(make_task(), wanted, tmp_path, members=members))
+    assert refitted.restarts == 3  # those that diverged are told of too
     kept = loaded(tmp_path / "model.keras").get_layer("network").get_weights()
     np.testing.assert_array_equal(kept[0], networks[0][0])
 
