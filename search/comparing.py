@@ -8,12 +8,12 @@ from typing import Any
 from objectives.classification.metrics import log_losses, predicted_labels
 from objectives.errors import InputError
 from reports.wording import listed
-from search.budget import seconds_of_search
 from search.classification.stored import load_probabilities
-from search.confirmed import crowned, read_confirmation
-from search.stored_forecasts import load_forecasts, scorer
+from search.reporting.stored_forecasts import load_forecasts, scorer
+from search.selection.confirmed import crowned, read_confirmation
 from search.stored_identity import NAIVE, TARGET_VALUES, stored_identity
 from search.study import is_classification
+from search.workers.budget import seconds_of_search
 from storage.database import Database
 from storage.records import StudyRecord, read_study
 

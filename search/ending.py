@@ -9,8 +9,9 @@ from objectives.messages import ForecastTask
 from reports.bundle import Metadata
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
-from search.auditing import Subject, audit
-from search.bundle_draft import draft_metadata, write_draft
+from search.audit.auditing import Subject, audit
+from search.bundles.bundle_draft import draft_metadata, write_draft
+from search.bundles.exporting import Exported, export_if_changed
 from search.classification.audit_subject import ClassSubject
 from search.classification.auditing import audit_classifier
 from search.classification.bundle_draft import draft_classifier, keep_training_sequences
@@ -20,11 +21,10 @@ from search.classification.finishing import (
     write_classifier_metadata,
 )
 from search.classification.preparation import SequencePreparation
-from search.confirmed import read_runs
-from search.exporting import Exported, export_if_changed
-from search.finishing import judge_winner, make_report, write_metadata
 from search.preparation import Preparation
-from search.refitting import Refitted
+from search.reporting.finishing import judge_winner, make_report, write_metadata
+from search.selection.confirmed import read_runs
+from search.selection.refitting import Refitted
 from search.study import AnyStudy, ClassificationStudy, Study
 from search.tasks import AnyPreparation, Task
 from storage.database import Database

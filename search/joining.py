@@ -9,16 +9,16 @@ from typing import Any
 import optuna
 
 from objectives.errors import InputError
-from search.budget import SETTINGS
-from search.confirmation import confirm
-from search.confirmed import SETTINGS as CONFIRM
-from search.devices import plan_compute
 from search.preparation import make_directory
-from search.processes import workers_ended
 from search.searching import Progress, check_same, identity_of, search
+from search.selection.confirmation import confirm
+from search.selection.confirmed import SETTINGS as CONFIRM
 from search.study import AnyStudy, make_study
 from search.tasks import prepare_study, share_data
-from search.worker import heartbeat, reachable
+from search.workers.budget import SETTINGS
+from search.workers.devices import plan_compute
+from search.workers.processes import workers_ended
+from search.workers.worker import heartbeat, reachable
 from storage.artifacts import open_artifacts
 from storage.database import Database, open_storage
 from storage.errors import StorageError

@@ -11,23 +11,23 @@ import pandas as pd
 from objectives.errors import InputError
 from reports.writing import write_report
 from search.abandoned import remove_abandoned
-from search.confirmation import choose_winner, confirm
-from search.confirmed import no_winner, read_confirmation
-from search.devices import plan_compute
 from search.ending import Ending, end_study
 from search.preparation import make_directory
-from search.processes import workers_ended
-from search.refitting import alone, refit_winner
+from search.reporting.study_figures import importances, study_figures
 from search.result import StudyResult
-from search.samplers import check_sampler
 from search.searching import Progress, open_study, search
+from search.selection.confirmation import choose_winner, confirm
+from search.selection.confirmed import no_winner, read_confirmation
+from search.selection.refitting import alone, refit_winner
 from search.study import AnyStudy
-from search.study_figures import importances, study_figures
-from search.study_note import StudyNote
 from search.tasks import prepare_study, share_data
 from search.tracking.following import check_trackers, follow, followers
-from search.weights import load_kept
-from search.worker import heartbeat
+from search.watching.study_note import StudyNote
+from search.workers.devices import plan_compute
+from search.workers.processes import workers_ended
+from search.workers.samplers import check_sampler
+from search.workers.weights import load_kept
+from search.workers.worker import heartbeat
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
 from storage.records import record_of_study

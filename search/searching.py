@@ -13,15 +13,15 @@ from optuna.study import StudyDirection
 from objectives.errors import InputError
 from objectives.messages import Compute
 from reports.counts import first_tries
-from search.budget import share_settings, shared_settings
-from search.engines import run_on_engine
-from search.interruption import interruptions_noted
-from search.local_workers import run_here
-from search.orphans import experimental
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import AnyPreparation, Task
-from search.worker import WorkOrder
-from search.worker_name import WorkerName
+from search.workers.budget import share_settings, shared_settings
+from search.workers.engines import run_on_engine
+from search.workers.interruption import interruptions_noted
+from search.workers.local_workers import run_here
+from search.workers.orphans import experimental
+from search.workers.worker import WorkOrder
+from search.workers.worker_name import WorkerName
 from storage.database import Database
 from storage.records import StudyRecord, find_study, record_of_study
 from storage.turn import wait_for_turn

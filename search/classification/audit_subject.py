@@ -10,7 +10,7 @@ from objectives.classification.messages import SequenceHyperparameters
 from objectives.classification.sequences import Sequences
 from objectives.classification.windows import rows_within
 from objectives.objective import any_hyperparameters
-from search.checklist import Claimed
+from search.audit.checklist import Claimed
 from search.classification.preparation import SequencePreparation
 from search.classification.stored import StoredProbabilities
 from search.study import ClassificationStudy

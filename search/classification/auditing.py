@@ -18,7 +18,7 @@ from objectives.classification.vocabulary import fit_vocabulary
 from objectives.scaling import fit_scaling
 from reports.contents import Check
 from reports.wording import counted, listed, number
-from search.checklist import (
+from search.audit.checklist import (
     ONE_WINNER,
     SAME,
     Finding,
@@ -28,16 +28,16 @@ from search.checklist import (
     same_data,
     same_targets,
 )
-from search.classification.audit_subject import ClassSubject, covered
-from search.classification.disturbing import learning, other_rows, padding, shorter_tests
-from search.classification.linear_audit import linear_part
-from search.refitting import MODEL, TRAIN_ONLY_MODEL
-from search.saved_scaling import (
+from search.audit.saved_scaling import (
     distance,
     saved_input_scaling,
     saved_temperature,
     saved_vocabulary,
 )
+from search.classification.audit_subject import ClassSubject, covered
+from search.classification.disturbing import learning, other_rows, padding, shorter_tests
+from search.classification.linear_audit import linear_part
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL
 
 _Numbers = NDArray[np.int64]
 _Parts = tuple[tuple[str, _Numbers], ...]

@@ -25,11 +25,11 @@ from reports.bundle.metadata import (
     TimeAxis,
 )
 from reports.wording import counted
-from search.bundle_draft import UNITS, describe_column, finite_scores, provenance
+from search.bundles.bundle_draft import UNITS, describe_column, finite_scores, provenance
+from search.bundles.comparison_windows import keep_sequences, keep_texts
 from search.classification.preparation import SequencePreparation
 from search.classification.stored import StoredProbabilities
-from search.comparison_windows import keep_sequences, keep_texts
-from search.refitting import Refitted
+from search.selection.refitting import Refitted
 from search.study import ClassificationStudy
 from storage.records import TrialRecord
 

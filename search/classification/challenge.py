@@ -23,9 +23,9 @@ from reports.bundle import Bundle, Metadata
 from reports.bundle.classifying import classify
 from reports.bundle.metadata import SequenceRows
 from reports.bundle.timeline import without_zone
-from search.challenge import Contest
-from search.fresh_rows import FreshRows, read_rows
-from search.fresh_sequences import ARRAY_FILES, fresh_sequences, sequences_of
+from search.bundles.challenge import Contest
+from search.bundles.fresh_rows import FreshRows, read_rows
+from search.bundles.fresh_sequences import ARRAY_FILES, fresh_sequences, sequences_of
 
 _CHALLENGER, _CHAMPION = "challenger", "champion"
 _SEED = 0  # of the resamples; the same data give the same decision

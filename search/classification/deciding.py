@@ -10,7 +10,7 @@ from search.classification.validation import (
     save_validation,
 )
 from search.study import ClassificationStudy
-from search.weights import Kept
+from search.workers.weights import Kept
 
 
 def decide_endings(

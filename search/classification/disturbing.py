@@ -11,10 +11,10 @@ from objectives.classification.messages import SequenceTask
 from objectives.classification.sequences import Sequences
 from objectives.messages import Compute, TrialOutcome, TrialRequest
 from reports.wording import counted, listed, number
-from search.checklist import Finding
+from search.audit.checklist import Finding
 from search.classification.audit_subject import ClassSubject, covered
 from search.classification.preparation import task_with_rows
-from search.refitting import MODEL, classify_with, in_worker
+from search.selection.refitting import MODEL, classify_with, in_worker
 
 _UNCHANGED = 1e-5  # of a probability: models compute in float32
 _MOST = 1000  # sequences that are classified again, so that a long test set is not

@@ -26,14 +26,14 @@ from search.classification.stored import (
     save_probabilities,
 )
 from search.classification.validation import load_validation
-from search.common_ending import (
+from search.reporting.common_ending import (
     about_study,
     enter_opening,
     fold_facts,
     model_facts,
     search_facts,
 )
-from search.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, classify_with
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, classify_with
 from search.study import ClassificationStudy
 from storage.records import StudyRecord, TrialRecord
 

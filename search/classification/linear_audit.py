@@ -11,11 +11,11 @@ from objectives.classification.linear import choose_linear, fit_linear
 from objectives.classification.messages import SequenceTask
 from objectives.scaling import fit_scaling
 from reports.wording import counted, number
-from search.checklist import Finding
+from search.audit.checklist import Finding
+from search.audit.saved_scaling import saved_linear
 from search.classification.audit_subject import ClassSubject, covered
 from search.classification.disturbing import task_of
-from search.refitting import MODEL, TRAIN_ONLY_MODEL
-from search.saved_scaling import saved_linear
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL
 
 _SAME = 1e-4  # of the largest weight: they are saved in float32
 

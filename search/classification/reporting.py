@@ -31,7 +31,7 @@ from reports.contents import Confirmation
 from search.classification.judging import judge_classes
 from search.classification.stored import StoredProbabilities, load_probabilities
 from search.classification.validation import Validation
-from search.report_parts import About, about_before, ledger_of, winner_of
+from search.reporting.report_parts import About, about_before, ledger_of, winner_of
 from storage.records import StudyRecord
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from objectives.classification.metrics import Prediction
 from reports.files import atomically
 from search.classification.validation import Validation
-from search.stored_forecasts import UNUSABLE
+from search.reporting.stored_forecasts import UNUSABLE
 
 FILE = "probabilities.npz"
 _BASELINE, _VALIDATION = "baseline_", "validation_"

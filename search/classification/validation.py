@@ -13,7 +13,7 @@ from objectives.classification.linear import LinearChoice
 from objectives.classification.messages import SequenceTask
 from objectives.classification.settings import SequenceFinal
 from reports.files import atomically
-from search.weights import Kept
+from search.workers.weights import Kept
 
 _FILE = "validation.npz"
 

@@ -8,16 +8,16 @@ from rich.console import Console
 from objectives.errors import InputError
 from reports.audit import audit_in_words
 from reports.contents import Check
-from search.auditing import Subject, audit
+from search.audit.auditing import Subject, audit
 from search.classification.audit_subject import ClassSubject
 from search.classification.auditing import audit_classifier
 from search.classification.preparation import prepare_sequences, settled_study
 from search.classification.stored import load_probabilities
 from search.commands.opening import existing_url
-from search.confirmed import read_runs
 from search.joining import Place, study_to_join
 from search.preparation import prepare
-from search.stored_forecasts import load_forecasts
+from search.reporting.stored_forecasts import load_forecasts
+from search.selection.confirmed import read_runs
 from search.study import AnyStudy, ClassificationStudy
 from storage.database import open_storage
 from storage.records import StudyRecord, read_study

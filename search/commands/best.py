@@ -10,7 +10,7 @@ from objectives.errors import InputError
 from reports.numbers import confirmation_numbers
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.confirmed import crowned, no_winner, read_confirmation
+from search.selection.confirmed import crowned, no_winner, read_confirmation
 from storage.records import read_study
 
 

@@ -11,10 +11,10 @@ from rich.table import Table
 from objectives.space import described
 from search.classification.preparation import SequencePreparation
 from search.preparation import Preparation
-from search.samplers import check_sampler
+from search.proposal.study_template import step_in_words
 from search.study import AnyStudy, Study, load_study
-from search.study_template import step_in_words
 from search.tasks import prepare_study
+from search.workers.samplers import check_sampler
 
 
 def execute(path: Path, data: Path | None) -> int:

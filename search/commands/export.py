@@ -11,11 +11,11 @@ from objectives.export.messages import Format
 from objectives.trial_process import warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
-from search.processes import worker_pool, workers_ended
+from search.workers.processes import worker_pool, workers_ended
 from storage.records import find_study
 
 if TYPE_CHECKING:
-    from search.exporting import Exported
+    from search.bundles.exporting import Exported
     from storage.database import Database
 
 
@@ -38,8 +38,8 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
 def _export(
     database: "Database", name: str, directory: Path, formats: Sequence[Format]
 ) -> "Exported":
-    from search.exporting import export_study  # noqa: PLC0415  (imports for a second: TensorFlow's beside it)
-    from search.refitting import alone  # noqa: PLC0415
+    from search.bundles.exporting import export_study  # noqa: PLC0415  (imports for a second: TensorFlow's beside it)
+    from search.selection.refitting import alone  # noqa: PLC0415
 
     find_study(database, name)
     with alone(directory):

@@ -13,8 +13,7 @@ from objectives.errors import InputError
 from objectives.ranges import WholeRange
 from objectives.season import find_season
 from reports.wording import counted
-from search.study import load_study
-from search.study_template import (
+from search.proposal.study_template import (
     Plan,
     left_out_in_words,
     missing_in_words,
@@ -22,7 +21,8 @@ from search.study_template import (
     study_text,
     targets_in_words,
 )
-from search.survey import TRAINING, Survey, survey
+from search.proposal.survey import TRAINING, Survey, survey
+from search.study import load_study
 from search.tasks import prepare_study
 
 _LONGEST_DEFAULT_HORIZON = 96

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from reports.bundle import Bundle
+from search.bundles.registry import enter_bundle, open_registered
 from search.commands.opening import open_existing, results_folder
-from search.registry import enter_bundle, open_registered
 from storage.models import (
     RegisteredModel,
     find_model,
@@ -20,7 +20,7 @@ from storage.models import (
 )
 
 if TYPE_CHECKING:
-    from search.challenge import Contest
+    from search.bundles.challenge import Contest
 
 
 def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bool) -> int:
@@ -97,8 +97,8 @@ def _wins(model: RegisteredModel, bundle: Bundle, current: RegisteredModel, data
 
 
 def _judge_forecasts(bundle: Bundle, current: Bundle, data: str) -> "tuple[Contest, str, str]":
-    from search.challenge import challenge  # noqa: PLC0415  (imports pandas, scipy and others)
-    from search.fresh_rows import read_rows  # noqa: PLC0415
+    from search.bundles.challenge import challenge  # noqa: PLC0415  (imports pandas, scipy and others)
+    from search.bundles.fresh_rows import read_rows  # noqa: PLC0415
 
     found = challenge(bundle, current, read_rows(data))
     loss = f"mean squared error over {found.windows} windows, in units of training deviations"

@@ -12,8 +12,8 @@ from reports.bundle.forecasting import answer
 from reports.bundle.frames import tidy
 from reports.bundle.sequence_frames import class_table
 from reports.files import atomically
-from search.fresh_rows import read_rows, series_of
-from search.fresh_sequences import fresh_sequences
+from search.bundles.fresh_rows import read_rows, series_of
+from search.bundles.fresh_sequences import fresh_sequences
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv",)
 

@@ -13,9 +13,9 @@ from reports.verdict import verdict
 from reports.wording import looks_in_words
 from reports.writing import FORMATS, write_report
 from search.commands.opening import open_existing, results_folder
-from search.confirmed import read_confirmation
-from search.reporting_again import report_again
-from search.study_figures import importances, study_figures
+from search.reporting.reporting_again import report_again
+from search.reporting.study_figures import importances, study_figures
+from search.selection.confirmed import read_confirmation
 from storage.records import find_study, record_of_study
 
 

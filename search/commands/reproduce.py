@@ -7,14 +7,14 @@ from rich.console import Console
 
 from objectives.errors import InputError
 from reports.wording import counted, number
+from search.audit.reproducing import Reproduction, check_reproducible, reproduce
 from search.commands.opening import existing_url
-from search.confirmed import ended_runs
-from search.devices import plan_compute
 from search.joining import Place, study_to_join
 from search.preparation import make_directory
-from search.reproducing import Reproduction, check_reproducible, reproduce
 from search.searching import check_same, identity_of
+from search.selection.confirmed import ended_runs
 from search.tasks import prepare_study, share_data
+from search.workers.devices import plan_compute
 from storage.database import Database, open_storage
 from storage.records import TrialRecord, confirmation_name, find_study, has_study, read_study
 

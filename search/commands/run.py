@@ -20,12 +20,12 @@ from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.tables import scores_table, winner_table
 from reports.verdict import verdict
 from reports.wording import looks_in_words
-from search.checklist import ONE_WINNER
+from search.audit.checklist import ONE_WINNER
 from search.commands.export import print_complaints
-from search.progress import show_progress
 from search.result import StudyResult
 from search.running import run_study
 from search.study import AnyStudy, load_study, make_study
+from search.watching.progress import show_progress
 
 _OPTIONS = {  # keys called otherwise
     "path": "data",

@@ -12,9 +12,9 @@ from rich.table import Table
 from reports.contents import Confirmation
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.confirmed import crowned, read_confirmation
+from search.selection.confirmed import crowned, read_confirmation
 from search.stored_identity import stored_identity
-from search.terminal_plots import curves_plot, history_plot
+from search.watching.terminal_plots import curves_plot, history_plot
 from storage.records import StudyRecord, TrialRecord, read_study
 
 _MOST_ROWS = 200  # of a table; more take seconds to lay out, and nobody reads them

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.budget import shared_settings, trials_left
 from search.commands.opening import open_existing
-from search.progress import show_progress
 from search.searching import Progress
 from search.sections import StudySettings
 from search.stored_identity import stored_identity
+from search.watching.progress import show_progress
+from search.workers.budget import shared_settings, trials_left
 from storage.records import find_study, record_of_study
 
 _LOOK_SECONDS = 1.0

@@ -4,7 +4,7 @@ import signal
 
 from search.commands.opening import existing_url, url_or_default
 from search.joining import Place, join_study, study_to_join
-from search.progress import show_progress
+from search.watching.progress import show_progress
 
 
 def execute(name: str, storage: str | None, place: Place, *, quiet: bool) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 import joblib
 import psutil
 
-from search.devices import GPU_DRIVERS
 from search.doctor.finding import GIGABYTE, Finding
 from search.doctor.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
 from search.sections import StudySettings
+from search.workers.devices import GPU_DRIVERS
 
 _SECTION = "Machine"
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")

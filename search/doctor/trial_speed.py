@@ -14,7 +14,7 @@ from objectives.messages import Compute, ForecastTask, TrialOutcome, TrialReques
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
 from objectives.trial_process import TrialFailedError, run_in_process
-from search.processes import worker_pool
+from search.workers.processes import worker_pool
 
 TYPICAL = Hyperparameters(
     timesteps=48,

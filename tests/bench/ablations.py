@@ -33,12 +33,12 @@ from objectives.objective import recorded_path, resolved_hyperparameters
 from objectives.seeds import member_seeds
 from objectives.trial_process import run_in_process
 from reports.files import write_text_atomically
-from search.confirmation import choose_winner
 from search.preparation import prepare, share_rows
-from search.refitting import MODEL
-from search.stored_forecasts import StoredForecasts, load_forecasts, scorer
+from search.reporting.stored_forecasts import StoredForecasts, load_forecasts, scorer
+from search.selection.confirmation import choose_winner
+from search.selection.refitting import MODEL
 from search.study import Study
-from search.weights import load_weights
+from search.workers.weights import load_weights
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
 from storage.records import TrialRecord, find_study, record_of_study

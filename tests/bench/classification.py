@@ -34,10 +34,8 @@ RUNS = Path("runs/classification")
 SEEDS = (0, 1, 2)
 FOLDS = 5
 ADDING_TRIALS = 4  # what is asked is whether memory reaches so far, not which network is best
-STEPS, ADDED = (
-    100,
-    (6000, 1000, 1000),
-)  # of the adding problem: rows of a sequence, sequences of a part
+STEPS = 100  # of the adding problem: rows of a sequence
+ADDED = (6000, 1000, 1000)  # its sequences in each part
 
 
 @dataclass(frozen=True)

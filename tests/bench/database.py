@@ -28,12 +28,12 @@ from objectives.messages import Compute, ForecastTask
 from objectives.settings import DataSettings, TrainingSettings
 from objectives.space import draw
 from objectives.split import cut
-from search.budget import share_settings
-from search.samplers import SlotSampler, make_sampler
 from search.sections import OutputSettings, StudySettings
-from search.slots import find_slot, seed_of
 from search.study import Study
-from search.worker import WorkOrder
+from search.workers.budget import share_settings
+from search.workers.samplers import SlotSampler, make_sampler
+from search.workers.slots import find_slot, seed_of
+from search.workers.worker import WorkOrder
 from storage.database import open_storage
 from storage.records import StudyRecord, find_study, record_of_study
 from tests.bench.lost_work import lost_epochs

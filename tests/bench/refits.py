@@ -25,7 +25,7 @@ from objectives.split import Split
 from objectives.trial_process import run_in_process
 from objectives.windows import target_windows
 from search.preparation import prepare, share_rows
-from search.refitting import MODEL, TRAIN_ONLY_MODEL
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL
 from search.study import load_study
 from tests.bench.outputs import AT_ONCE, MIDDLING, SEEDS
 

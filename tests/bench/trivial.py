@@ -10,12 +10,12 @@ import numpy as np
 
 from objectives import objective
 from objectives.messages import Epoch, FoldOutcome, TrialOutcome, TrialRequest
-from search.worker import WorkOrder, work
+from search.workers.worker import WorkOrder, work
 from storage.database import open_storage
 
 
 def work_without_training(order: WorkOrder, number: int, begin: Barrier, ran: Path) -> None:
-    """Work as `search.worker.work` once all have come to `begin`; `ran` gets the seed of every trial."""
+    """Work as `search.workers.worker.work` once all have come to `begin`; `ran` gets every seed."""
     seeds = (ran / str(os.getpid())).open("w", buffering=1)
 
     def train_nothing(

@@ -15,7 +15,7 @@ from reports.contents import Candidate, Check, Confirmation, Ledger, SearchRepor
 from reports.numbers import report_numbers
 from reports.page.page import render_page
 from reports.wording import duration, number, percent, setting
-from search.study_figures import importances, study_figures
+from search.reporting.study_figures import importances, study_figures
 from storage.ledger import Opening
 from tests.browser import PHONE, WIDE
 

@@ -13,11 +13,11 @@ import pytest
 
 from objectives.metrics import yardstick
 from objectives.scaling import fit_scaling
-from search.auditing import Subject, audit
+from search.audit.auditing import Subject, audit
 from search.joining import Place, study_to_join
 from search.preparation import prepare, rows_file
-from search.refitting import MODEL, TRAIN_ONLY_MODEL, forecast_with
-from search.stored_forecasts import load_forecasts
+from search.reporting.stored_forecasts import load_forecasts
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, forecast_with
 from storage.ledger import openings_of
 from tests.runs import Finished, stored
 

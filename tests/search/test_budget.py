@@ -9,9 +9,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from typer.testing import CliRunner
 
-from search.budget import seconds_searched, trials_left
 from search.cli import app
 from search.sections import StudySettings
+from search.workers.budget import seconds_searched, trials_left
 from storage.database import open_storage
 from storage.records import read_study
 

@@ -11,7 +11,7 @@ import pytest
 
 from reports.bundle import Bundle, load_bundle
 from reports.bundle.metadata import TimeAxis
-from search.fresh_rows import read_rows, series_of
+from search.bundles.fresh_rows import read_rows, series_of
 from search.serving.forecasting import forecast
 from tests.bundles import METADATA, expected, write_bundle
 

@@ -17,9 +17,9 @@ from objectives.errors import InputError
 from objectives.settings import DataSettings
 from reports.bundle import Bundle, load_bundle
 from reports.bundle.metadata import Tensor
-from search.challenge import challenge
-from search.fresh_rows import FreshRows
-from search.registry import enter_bundle
+from search.bundles.challenge import challenge
+from search.bundles.fresh_rows import FreshRows
+from search.bundles.registry import enter_bundle
 from storage.database import Database, open_storage
 from storage.models import find_model, list_models, production_model, promote_model
 from tests.bundles import HORIZON, METADATA, linear_model, write_bundle

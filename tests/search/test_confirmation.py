@@ -15,13 +15,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from objectives.messages import Epoch, ForecastTask
 from objectives.objective import history
 from objectives.split import cut
-from search.budget import shared_settings, trials_left
-from search.candidates import choose_candidates, distance
-from search.confirmation import choose_winner, confirm, fresh_seed
-from search.confirmed import confirmation_from, ended_runs
 from search.doctor.trial_speed import TYPICAL
-from search.members import plan_members
+from search.selection.candidates import choose_candidates, distance
+from search.selection.confirmation import choose_winner, confirm, fresh_seed
+from search.selection.confirmed import confirmation_from, ended_runs
+from search.selection.members import plan_members
 from search.study import Study, make_study
+from search.workers.budget import shared_settings, trials_left
 from storage.database import Database, open_storage
 from storage.errors import StorageError
 from storage.ledger import openings_of

@@ -5,8 +5,8 @@ import pytest
 
 from objectives.errors import InputError
 from objectives.messages import Compute
-from search.devices import _shared_out, plan_compute
 from search.sections import StudySettings
+from search.workers.devices import _shared_out, plan_compute
 
 
 def test_without_a_gpu_there_is_a_worker_for_each_core_or_for_each_set_of_threads():

@@ -24,9 +24,9 @@ from objectives.export.messages import ComparisonRequest, ConversionOutcome, Con
 from objectives.trial_process import run_in_process
 from reports.bundle import load_bundle
 from reports.bundle.checksums import write_checksums
-from search.artefacts import ArtefactOrder, Made, make_artefacts
-from search.bundle_draft import read_draft, write_draft
-from search.exporting import Exported, export_if_changed, export_study
+from search.bundles.artefacts import ArtefactOrder, Made, make_artefacts
+from search.bundles.bundle_draft import read_draft, write_draft
+from search.bundles.exporting import Exported, export_if_changed, export_study
 from search.study import Study
 from storage.database import Database, open_storage
 from storage.models import list_models

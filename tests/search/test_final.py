@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from objectives.errors import InputError
-from search.stored_forecasts import load_forecasts
+from search.reporting.stored_forecasts import load_forecasts
 from search.study import Study, make_study
 
 

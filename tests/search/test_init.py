@@ -183,7 +183,7 @@ def test_every_commented_setting_may_be_uncommented(tmp_path: Path, with_times: 
 def test_every_commented_setting_is_explained(tmp_path: Path) -> None:
     lines = text_of(init(hourly(), tmp_path)).split("\n")
 
-    # a key of [training] without a word: describe it in search/study_template.py
+    # a key of [training] without a word: describe it in search/proposal/study_template.py
     assert not [line for line in lines if re.match(r"#[a-z_0-9]+ = ", line) and "  # " not in line]
 
 

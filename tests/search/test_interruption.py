@@ -21,14 +21,14 @@ from sqlalchemy import Connection, event
 from objectives.messages import Compute, ForecastTask
 from objectives.split import cut
 from objectives.trial_process import LostTrialError
-from search.budget import share_settings
-from search.interruption import interruptions_noted
-from search.local_workers import run_here
 from search.preparation import prepare
-from search.processes import outcome_of
 from search.searching import open_study
 from search.study import Study
-from search.worker import WorkOrder, heartbeat
+from search.workers.budget import share_settings
+from search.workers.interruption import interruptions_noted
+from search.workers.local_workers import run_here
+from search.workers.processes import outcome_of
+from search.workers.worker import WorkOrder, heartbeat
 from storage.database import open_storage
 from storage.turn import take_turn
 from tests.runs import PATIENCE
@@ -154,7 +154,7 @@ def test_workers_that_die_again_and_again_are_told_in_one_line(tmp_path: Path) -
 def test_killed_workers_leave_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys\n"
-        "from search.processes import worker_pool, workers_ended\n"
+        "from search.workers.processes import worker_pool, workers_ended\n"
         "from multiprocessing.util import get_temp_dir\n"
         "with workers_ended():\n"
         "    worker_pool(1).submit(get_temp_dir).result()\n"  # as a trial's process needs one
@@ -172,7 +172,7 @@ def test_killed_workers_leave_nothing_in_the_temporary_folder(tmp_path: Path) ->
 
 def test_an_idle_worker_ends_when_its_parent_was_killed() -> None:
     code = (
-        "import os, signal; from search.processes import worker_pool\n"
+        "import os, signal; from search.workers.processes import worker_pool\n"
         "print(worker_pool(1).submit(os.getpid).result(), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

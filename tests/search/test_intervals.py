@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from objectives.metrics import Yardstick
-from search.intervals import interval_metadata, judge_intervals
-from search.stored_forecasts import StoredForecasts
+from search.reporting.intervals import interval_metadata, judge_intervals
+from search.reporting.stored_forecasts import StoredForecasts
 
 DEVIATION = np.array([2.0, 0.5])
 

@@ -8,8 +8,8 @@ from scipy import signal
 
 from objectives.metrics import Yardstick
 from objectives.uncertainty import adjusted_for_looks
-from search.judging import judge
-from search.stored_forecasts import StoredForecasts, scorer
+from search.reporting.judging import judge
+from search.reporting.stored_forecasts import StoredForecasts, scorer
 
 
 def errors(windows: int, dependence: float, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from search.commands.run import called
-from search.refitting import file_hash
+from search.selection.refitting import file_hash
 from storage.database import open_storage
 from storage.errors import StorageError
 from storage.ledger import Opening, openings_of

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.slots import MOST_RETRIES, replaced, seed_of, slot_of, slots_left, try_again
+from search.workers.slots import MOST_RETRIES, replaced, seed_of, slot_of, slots_left, try_again
 
 
 @pytest.fixture

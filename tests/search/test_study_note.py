@@ -12,13 +12,13 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from plotly.io import from_json
 
 from objectives.settings import DataSettings, SplitSettings
-from search.dashboard_figures import progress_figure
-from search.naive import naive_forecasts, naive_scores
 from search.preparation import prepare
+from search.reporting.naive import naive_forecasts, naive_scores
 from search.stored_identity import NAIVE
 from search.study import Study
-from search.study_facts import Facts
-from search.study_note import MARK, note_in_words
+from search.watching.dashboard_figures import progress_figure
+from search.watching.study_facts import Facts
+from search.watching.study_note import MARK, note_in_words
 from storage.database import open_storage
 from storage.records import StudyRecord, TrialRecord
 from tests.search.conftest import wave
@@ -116,7 +116,7 @@ def test_naive_forecasts_are_scored_on_every_fold():
 
 
 def test_a_ridge_regression_that_would_keep_a_search_waiting_is_left_out(preparation, monkeypatch):
-    monkeypatch.setattr("search.naive._MOST_MULTIPLICATIONS", 1.0)
+    monkeypatch.setattr("search.reporting.naive._MOST_MULTIPLICATIONS", 1.0)
     assert set(naive_scores(preparation, 12, "mse")) == {"persistence", "seasonal_naive"}
 
 

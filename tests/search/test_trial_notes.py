@@ -19,8 +19,8 @@ from objectives.settings import DataSettings, TrainingSettings
 from objectives.split import cut
 from search.doctor.trial_speed import TYPICAL
 from search.study import ClassificationStudy, Study
-from search.trial_files import MOST_NOTES, Destination, describe_trial, validation_confusion
-from search.trial_notes import trial_note
+from search.workers.trial_files import MOST_NOTES, Destination, describe_trial, validation_confusion
+from search.workers.trial_notes import trial_note
 from storage.artifacts import linked_artifacts, open_artifacts
 from storage.database import open_storage
 
@@ -178,6 +178,6 @@ def test_a_picture_that_cannot_be_drawn_costs_nothing_else(described, caplog):
 
 def test_late_trials_of_a_large_study_have_no_note(described, monkeypatch):
     assert MOST_NOTES >= 1000
-    monkeypatch.setattr("search.trial_files.MOST_NOTES", 0)
+    monkeypatch.setattr("search.workers.trial_files.MOST_NOTES", 0)
     _, attributes = described(ENDED)
     assert not attributes

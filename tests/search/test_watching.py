@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from search.comparing import may_be_ranked, ranks, read_compared
-from search.progress import show_progress
 from search.searching import Progress
 from search.stored_identity import NAIVE, TARGET_VALUES
-from search.terminal_plots import curves_plot, history_plot, sparkline
+from search.watching.progress import show_progress
+from search.watching.terminal_plots import curves_plot, history_plot, sparkline
 from storage.database import open_storage
 from storage.records import StudyRecord, TrialRecord, read_study
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.artifacts import upload_artifact
 
-from search.weights import load_weights, save_weights
+from search.workers.weights import load_weights, save_weights
 from storage.artifacts import artifact_folder, linked_artifacts, open_artifacts
 from storage.database import open_storage
 from storage.errors import StorageError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.windows import padded_windows
 from reports.bundle import Bundle, load_bundle
-from search.saved_scaling import saved_linear
+from search.audit.saved_scaling import saved_linear
 from tests.search.classification.conftest import hot_and_cold
 from tests.search.serving.conftest import serving
 

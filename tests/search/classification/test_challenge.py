@@ -15,8 +15,8 @@ from objectives.classification.settings import SequenceSettings
 from objectives.errors import InputError
 from reports.bundle import Bundle, load_bundle
 from reports.bundle.metadata import SequenceRows, TimeAxis
+from search.bundles.registry import enter_bundle
 from search.classification.challenge import challenge_classifier
-from search.registry import enter_bundle
 from storage.database import open_storage
 from storage.models import find_model, list_models, promote_model
 from tests import text_classifiers as texts

@@ -24,7 +24,7 @@ from search.classification.preparation import (
 )
 from search.classification.stored import load_probabilities, save_probabilities
 from search.joining import Place, study_to_join
-from search.refitting import MODEL, TRAIN_ONLY_MODEL, classify_with
+from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, classify_with
 from search.study import ClassificationStudy
 from storage.database import open_storage
 from storage.ledger import openings_of

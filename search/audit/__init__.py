@@ -1,0 +1,1 @@
+"""What a study claims, derived or trained again."""

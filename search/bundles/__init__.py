@@ -1,0 +1,1 @@
+"""Bundles made, entered in the registry and challenged, and rows for them."""

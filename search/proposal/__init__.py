@@ -1,0 +1,1 @@
+"""A study file for a table that nobody has described yet."""

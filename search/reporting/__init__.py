@@ -1,0 +1,1 @@
+"""The winner tested once, and a report of it put together."""

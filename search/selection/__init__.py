@@ -1,0 +1,1 @@
+"""From the trials of a search to the networks that make up its model."""

@@ -1,0 +1,1 @@
+"""Workers, and the processes, slots and devices that they share."""
