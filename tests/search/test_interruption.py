@@ -234,13 +234,18 @@ def test_signals_that_mean_something_else_are_left_alone_and_ours_given_back() -
     def handlers() -> list[object]:
         return [signal.getsignal(number) for number in BOTH]
 
-    before = handlers()
-    assert before == [signal.default_int_handler, signal.SIG_DFL]
-    with interruptions_noted():
-        within = handlers()
-    assert within[0] != before[0]
-    assert within[1] == signal.SIG_DFL
-    assert handlers() == before
+    # A command that another test ran in this process may have left its own.
+    found = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        before = handlers()
+        assert before == [signal.default_int_handler, signal.SIG_DFL]
+        with interruptions_noted():
+            within = handlers()
+        assert within[0] != before[0]
+        assert within[1] == signal.SIG_DFL
+        assert handlers() == before
+    finally:
+        signal.signal(signal.SIGTERM, found)
 
 
 def test_another_thread_than_the_main_one_is_never_interrupted() -> None:

@@ -129,7 +129,7 @@ def test_a_finished_study_has_its_test_result_and_figures_in_the_dashboard(finis
     assert f"by trial {study.best_trial.number}" in note
     report = json.loads((folder / "runs" / "wave" / "report.json").read_text())
     assert report["verdict"] in note
-    assert str(folder / "runs" / "wave" / "model.keras") in note
+    assert "runs/wave/model.keras" in note
     assert set(study.user_attrs[NAIVE]) == {"persistence", "seasonal_naive", "ridge"}
     kept = get_plotly_graph_objects(storage.get_study_system_attrs(study._study_id))
     assert set(kept) == {"best-against-naive-forecasts", "test-error-by-step", "test-forecasts"}
