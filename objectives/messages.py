@@ -53,6 +53,9 @@ class ForecastTask:
         return mapped
 
 
+Task = ForecastTask | SequenceTask
+
+
 @dataclass(frozen=True)
 class Checkpointing:
     """Where a trial's checkpoints go, a .npz file, and how many `seconds` lie between two at least.
@@ -72,7 +75,7 @@ class TrialRequest:
     one of this very trial.
     """
 
-    task: ForecastTask | SequenceTask
+    task: Task
     hyperparameters: Hyperparameters | SequenceHyperparameters
     seed: int
     checkpoint: Checkpointing | None = None
@@ -189,7 +192,7 @@ class RefitRequest:
     have its hyperparameters. `endings` are those of a classifier's models before and after the refit.
     """
 
-    task: ForecastTask | SequenceTask
+    task: Task
     weights: tuple[NDArray[np.float32], ...]
     directory: Path
     members: tuple[Member, ...]

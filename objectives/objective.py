@@ -13,7 +13,6 @@ import optuna
 from objectives.checkpoint import remove_checkpoint
 from objectives.classification.messages import (
     SequenceHyperparameters,
-    SequenceTask,
     TextHyperparameters,
 )
 from objectives.classification.settings import TIE_BREAKERS
@@ -22,8 +21,8 @@ from objectives.messages import (
     Checkpointing,
     Compute,
     Epoch,
-    ForecastTask,
     LearningRatePath,
+    Task,
     TrialOutcome,
     TrialRequest,
 )
@@ -75,7 +74,7 @@ class Objective:
     and before the study.
     """
 
-    task: ForecastTask | SequenceTask
+    task: Task
     space: Space[Any]
     target_hash: str
     seed_of: Callable[[optuna.Trial], int]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from objectives.classification.messages import SequenceTask
-from objectives.messages import ForecastTask
+from objectives.messages import ForecastTask, Task
 from reports.bundle import Metadata
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
@@ -26,7 +26,7 @@ from search.reporting.finishing import judge_winner, make_report, write_metadata
 from search.selection.confirmed import read_runs
 from search.selection.refitting import Refitted
 from search.study import AnyStudy, ClassificationStudy, Study
-from search.tasks import AnyPreparation, Task
+from search.tasks import AnyPreparation
 from storage.database import Database
 from storage.records import TrialRecord, record_of_study
 

@@ -11,10 +11,10 @@ import optuna
 from optuna.study import StudyDirection
 
 from objectives.errors import InputError
-from objectives.messages import Compute
+from objectives.messages import Compute, Task
 from reports.counts import first_tries
 from search.study import AnyStudy, ClassificationStudy
-from search.tasks import AnyPreparation, Task
+from search.tasks import AnyPreparation
 from search.workers.budget import share_settings, shared_settings
 from search.workers.engines import run_on_engine
 from search.workers.interruption import interruptions_noted

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from objectives.classification.messages import SequenceTask
-from objectives.messages import ForecastTask
+from objectives.messages import Task
 from search.classification.preparation import (
     SequencePreparation,
     prepare_sequences,
@@ -13,7 +12,6 @@ from search.classification.preparation import (
 from search.preparation import Preparation, prepare, share_rows
 from search.study import AnyStudy, ClassificationStudy, Study
 
-Task = ForecastTask | SequenceTask
 AnyPreparation = Preparation | SequencePreparation
 
 

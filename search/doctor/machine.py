@@ -1,10 +1,7 @@
 """The machine: its cores, memory, processor and GPU, and what follows from them for a search."""
 
 import os
-import platform
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -14,14 +11,13 @@ from search.doctor.finding import GIGABYTE, Finding
 from search.doctor.memory import SHARED_MEMORY, WORKER_MEMORY, Memory, memory_here
 from search.sections import StudySettings
 from search.workers.devices import GPU_DRIVERS
+from search.workers.processor import processor_here
 
 _SECTION = "Machine"
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _LOOK_SECONDS = 0.5
 _MUCH_LOAD = 0.3  # of the cores
-_PROCESSOR = Path("/proc/cpuinfo")
-_VECTORS = {"avx2": "AVX2", "avx512f": "AVX-512"}
 
 
 def usual_workers(gpus: int) -> int:
@@ -95,36 +91,6 @@ def _memory(memory: Memory, wanted: int) -> Finding:
         else "",
         figures=figures,
     )
-
-
-@dataclass(frozen=True)
-class Processor:
-    """A processor's model, and which wide instructions it has; None where that is not listed."""
-
-    name: str
-    vectors: tuple[str, ...] | None
-
-    @property
-    def text(self) -> str:
-        """Both in words."""
-        if self.vectors is None:
-            return f"{self.name}: its instructions are not listed here"
-        return f"{self.name} with {' and '.join(self.vectors) or 'neither AVX2 nor AVX-512'}"
-
-
-def processor_here() -> Processor:
-    """This machine's processor."""
-    try:
-        listing = _PROCESSOR.read_text()
-    except OSError:
-        listing = ""
-    flags = re.search(r"^flags\s*:(.*)$", listing, re.MULTILINE)
-    model = re.search(r"^model name\s*:\s*(.*)$", listing, re.MULTILINE)
-    name = model[1] if model else platform.processor() or platform.machine()
-    if flags is None:
-        return Processor(name, None)
-    known = set(flags[1].split())
-    return Processor(name, tuple(shown for flag, shown in _VECTORS.items() if flag in known))
 
 
 def _processor() -> Finding:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from objectives.classification.messages import SequenceTask
-from objectives.messages import Member
+from objectives.messages import Member, Task
 from objectives.objective import (
     any_hyperparameters,
     mean_path,
@@ -15,7 +15,6 @@ from objectives.objective import (
 from objectives.seeds import member_seeds
 from objectives.split import Part
 from search.study import AnyStudy
-from search.tasks import Task
 from storage.records import TrialRecord
 
 # From here on the MSE of two forecasts' mean is above the better one's, where errors correlate by .9.

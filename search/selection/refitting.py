@@ -30,6 +30,7 @@ from objectives.messages import (
     ForecastRequest,
     RefitOutcome,
     RefitRequest,
+    Task,
     TrialOutcome,
     TrialRequest,
 )
@@ -40,7 +41,6 @@ from search.classification.deciding import decide_endings
 from search.classification.validation import has_validation
 from search.selection.members import Retrained, plan_members
 from search.study import AnyStudy, ClassificationStudy
-from search.tasks import Task
 from search.workers.processes import outcome_of
 from search.workers.weights import Kept
 from storage.records import TrialRecord

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import version
 
 from objectives.messages import Compute
-from search.doctor.machine import processor_here
+from search.workers.processor import processor_here
 
 ENVIRONMENT = "environment"  # a trial's attribute
 _PACKAGES = ("lstm-search", "tensorflow", "keras", "numpy")

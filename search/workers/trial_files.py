@@ -13,11 +13,10 @@ from optuna.artifacts._protocol import ArtifactStore
 
 from objectives.classification.messages import SequenceTask
 from objectives.classification.metrics import confusion_matrix, predicted_labels
-from objectives.messages import PICTURED_SECONDS, TrialOutcome
+from objectives.messages import PICTURED_SECONDS, Task, TrialOutcome
 from objectives.objective import EndedTrial
 from reports.wording import counted
 from search.study import AnyStudy, Study
-from search.tasks import Task
 from search.workers.trial_notes import trial_note
 from storage.artifacts import attach_file
 from storage.database import Database

@@ -19,13 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from objectives.checkpoint import remove_checkpoint
 from objectives.errors import InputError
-from objectives.messages import Checkpointing, Compute, TrialOutcome
+from objectives.messages import Checkpointing, Compute, Task, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
 from objectives.pruning import GlancingPruner, make_pruner
 from objectives.trial_process import LostTrialError, TrialFailedError
 from search.selection.confirmed import CONFIRMS, SEED
 from search.study import AnyStudy
-from search.tasks import Task
 from search.workers.budget import has_enough, shared_settings
 from search.workers.environment import ENVIRONMENT, environment
 from search.workers.samplers import SlotSampler, make_sampler
