@@ -10,14 +10,16 @@ from typing import Any, NoReturn
 
 import optuna
 
-from objectives.checkpoint import remove_checkpoint
 from objectives.classification.messages import (
     SequenceHyperparameters,
     TextHyperparameters,
 )
 from objectives.classification.settings import TIE_BREAKERS
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import (
+from objectives.search_space.hyperparameters import Hyperparameters
+from objectives.search_space.space import Space, draw
+from objectives.settings import FinalSettings
+from objectives.trials.checkpoint import remove_checkpoint
+from objectives.trials.messages import (
     Checkpointing,
     Compute,
     Epoch,
@@ -26,9 +28,7 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.settings import FinalSettings
-from objectives.space import Space, draw
-from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
+from objectives.trials.trial_process import LostTrialError, TrialFailedError, run_in_process
 
 TIE_BREAKER = "tie_breaker"  # the attribute that decides between trials of equal value
 

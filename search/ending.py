@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from objectives.classification.messages import SequenceTask
-from objectives.messages import ForecastTask, Task
+from objectives.trials.messages import ForecastTask, Task
 from reports.bundle import Metadata
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport

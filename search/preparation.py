@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.calendar import calendar_names
-from objectives.dataset import Dataset, dataset_from_frame, read_dataset
+from objectives.data.calendar import calendar_names
+from objectives.data.dataset import Dataset, dataset_from_frame, read_dataset
+from objectives.data.season import find_season
 from objectives.errors import InputError
-from objectives.messages import ForecastTask
-from objectives.season import find_season
 from objectives.split import Part, Split, cut, validation_hash
+from objectives.trials.messages import ForecastTask
 from reports.files import atomically
 from search.study import CommonStudy, Study
 

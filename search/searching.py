@@ -11,7 +11,7 @@ import optuna
 from optuna.study import StudyDirection
 
 from objectives.errors import InputError
-from objectives.messages import Compute, Task
+from objectives.trials.messages import Compute, Task
 from reports.counts import first_tries
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import AnyPreparation

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool
 
 from objectives.export.messages import Format
-from objectives.pruning import PrunerName
+from objectives.search_space.pruning import PrunerName
 from objectives.settings import Integer, Number, Section
 
 BackendName = Literal["local", "dask", "ray"]

@@ -16,6 +16,7 @@ from objectives.classification.settings import (
 )
 from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
+from objectives.search_space.space import SearchSpace, Space, check_point
 from objectives.settings import (
     CommonTraining,
     DataSettings,
@@ -24,7 +25,6 @@ from objectives.settings import (
     SplitSettings,
     TrainingSettings,
 )
-from objectives.space import SearchSpace, Space, check_point
 from search.sections import ConfirmSettings, OutputSettings, StudySettings, TrackingSettings
 from search.study_errors import first_error
 from storage.artifacts import absolute_location

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from objectives.ranges import RealRange
+from objectives.search_space.ranges import RealRange
 
 _EXPECTED = {
     "int_type": "a whole number",

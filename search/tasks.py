@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from objectives.messages import Task
+from objectives.trials.messages import Task
 from search.classification.preparation import (
     SequencePreparation,
     prepare_sequences,

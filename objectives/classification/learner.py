@@ -21,10 +21,10 @@ from objectives.classification.text_network import build_text_classifier
 from objectives.classification.trainer import LabelledRows, SequenceTrainer, TextTrainer
 from objectives.classification.vocabulary import Vocabulary
 from objectives.classification.windows import needs_padding, rows_within
-from objectives.graph_trainer import GraphTrainer
-from objectives.learner import Loaded, TrainedNetwork, on_cpu
 from objectives.scaling import Scaling, fit_scaling
-from objectives.training import Examples
+from objectives.trials.graph_trainer import GraphTrainer
+from objectives.trials.learner import Loaded, TrainedNetwork, on_cpu
+from objectives.trials.training import Examples
 
 
 @dataclass(frozen=True)

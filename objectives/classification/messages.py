@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from objectives.classification.sequences import SequenceSplit
 from objectives.classification.settings import SequenceTraining
 from objectives.classification.vocabulary import Vocabulary, fit_vocabulary
-from objectives.hyperparameters import with_depth
+from objectives.search_space.hyperparameters import with_depth
 
 # What a saved model takes for no row: far from any measurement, and the same number in float32.
 PADDING = -1e9

@@ -16,7 +16,7 @@ from objectives.classification.messages import (
     SequenceHyperparameters,
     TextHyperparameters,
 )
-from objectives.network import dropout_layer, recurrent_layer
+from objectives.lstm.network import dropout_layer, recurrent_layer
 from objectives.scaling import Scaling
 
 Weights = Sequence[NDArray[np.float32]]

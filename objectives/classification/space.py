@@ -5,9 +5,17 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.errors import InputError
-from objectives.ranges import SOME_CHOICES, Real, RealRange, Whole, WholeRange, bounded, extremes
+from objectives.search_space.ranges import (
+    SOME_CHOICES,
+    Real,
+    RealRange,
+    Whole,
+    WholeRange,
+    bounded,
+    extremes,
+)
+from objectives.search_space.space import Flag, ScalingKind, Skip, Space
 from objectives.settings import Integer
-from objectives.space import Flag, ScalingKind, Skip, Space
 
 ALL: Final = "all"
 Steps = Whole | Literal["all"] | Annotated[tuple[Integer | Literal["all"], ...], *SOME_CHOICES]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from objectives.classification.labels import label_text
 from objectives.classification.recordings import Recordings
 from objectives.classification.settings import SequenceSettings
+from objectives.data.reading import check_once, listed, read_times, to_numbers
 from objectives.errors import InputError
-from objectives.reading import check_once, listed, read_times, to_numbers
 
 
 @dataclass(frozen=True)

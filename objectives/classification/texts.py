@@ -9,8 +9,8 @@ from objectives.classification.recordings import Recordings
 from objectives.classification.settings import SequenceSettings
 from objectives.classification.tables import groups_of, is_test, labels_of, roles_of
 from objectives.classification.vocabulary import numbered, words_of
+from objectives.data.reading import check_once
 from objectives.errors import InputError
-from objectives.reading import check_once
 
 
 def recordings_from_texts(

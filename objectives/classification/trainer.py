@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from objectives.classification.calibration import fit_temperature, log_loss
 from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
 from objectives.classification.settings import SequenceTraining
-from objectives.graph_trainer import GraphTrainer, as_tensor
-from objectives.messages import DivergedError
+from objectives.trials.graph_trainer import GraphTrainer, as_tensor
+from objectives.trials.messages import DivergedError
 
 _LEAST = 1e-30  # so that two numbers below the least that float32 holds have a share too
 _SORTED_BATCHES = 8  # more gain little: lengths in a batch then differ by an eighth of their range

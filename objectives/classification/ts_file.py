@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.recordings import Recordings, whole
+from objectives.data.reading import shown
 from objectives.errors import InputError
-from objectives.reading import shown
 
 _COMMENTS = ("#", "%")
 

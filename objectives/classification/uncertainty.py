@@ -14,7 +14,7 @@ from objectives.classification.metrics import (
     predicted_labels,
 )
 from objectives.classification.sequences import Sequences
-from objectives.uncertainty import RESAMPLES, block_length
+from objectives.judging.uncertainty import RESAMPLES, block_length
 
 BOUNDED = (
     "accuracy",

@@ -142,7 +142,7 @@ def make_series(
 
 
 def fill_rows(values: NDArray[np.float64], about: Metadata) -> None:
-    """Fill missing cells (rows, columns) in place, as `objectives.dataset` does before training."""
+    """Fill missing cells (rows, columns) in place, as `objectives.data.dataset` does before training."""
     rule, numeric = about.preprocessing.fill, {*about.numeric_columns}
     if rule == "none":
         return

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.baselines import persistence, seasonal_naive
-from objectives.hyperparameters import Hyperparameters
-from objectives.metrics import yardstick
+from objectives.judging.baselines import persistence, seasonal_naive
+from objectives.judging.metrics import yardstick
 from objectives.objective import resolved_hyperparameters
-from objectives.scaled_rows import scaled_file
 from objectives.scaling import fit_scaling
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.split import Part, target_hash
+from objectives.trials.scaled_rows import scaled_file
 from objectives.windows import target_windows
 from reports.contents import Check
 from reports.wording import counted, number

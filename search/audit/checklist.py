@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-from objectives.trial_process import TrialFailedError
+from objectives.trials.trial_process import TrialFailedError
 from reports.contents import Check
 from reports.wording import counted, looks_in_words
 from search.reporting.report_parts import ledger_of

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from objectives.errors import InputError
-from objectives.messages import Compute, Epoch, Task, TrialOutcome, TrialRequest
 from objectives.objective import any_hyperparameters, history, step_of
-from objectives.trial_process import TrialFailedError
+from objectives.trials.messages import Compute, Epoch, Task, TrialOutcome, TrialRequest
+from objectives.trials.trial_process import TrialFailedError
 from search.selection.refitting import in_worker
 from search.workers.environment import ENVIRONMENT, environment
 from storage.records import TrialRecord

@@ -36,7 +36,7 @@ def distance(found: Scaling, other: Scaling) -> float:
 
 
 def saved_scaling(model: Path) -> SavedScaling:
-    """Read the Rescaling layers of a deployable model, as `objectives.network` builds it.
+    """Read the Rescaling layers of a deployable model, as `objectives.lstm.network` builds it.
 
     Raises:
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file is damaged, or no such model.

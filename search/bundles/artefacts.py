@@ -18,8 +18,8 @@ from objectives.export.messages import (
     ConversionRequest,
     Format,
 )
-from objectives.messages import Compute
-from objectives.trial_process import TrialFailedError, run_in_process
+from objectives.trials.messages import Compute
+from objectives.trials.trial_process import TrialFailedError, run_in_process
 from reports.bundle.metadata import Artefact
 from search.workers.processes import despite_losses, outcome_of
 

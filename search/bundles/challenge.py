@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.dataset import Dataset
+from objectives.data.dataset import Dataset
 from objectives.errors import InputError
-from objectives.metrics import Yardstick
-from objectives.uncertainty import (
+from objectives.judging.metrics import Yardstick
+from objectives.judging.uncertainty import (
     LEAST_BLOCKS,
     block_length,
     diebold_mariano,

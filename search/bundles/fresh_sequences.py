@@ -6,8 +6,8 @@ import numpy as np
 
 from objectives.classification.array_file import read_npz
 from objectives.classification.ts_file import read_ts
+from objectives.data.reading import read_times, to_numbers
 from objectives.errors import InputError
-from objectives.reading import read_times, to_numbers
 from reports.bundle import Metadata
 from reports.bundle.frames import check_columns
 from reports.bundle.sequence_frames import sequences_from_frame

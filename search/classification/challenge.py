@@ -18,7 +18,7 @@ from objectives.classification.uncertainty import (
     resampled_scores,
 )
 from objectives.errors import InputError
-from objectives.uncertainty import interval
+from objectives.judging.uncertainty import interval
 from reports.bundle import Bundle, Metadata
 from reports.bundle.classifying import classify
 from reports.bundle.metadata import SequenceRows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from objectives.classification.messages import SequenceTask
 from objectives.classification.sequences import Sequences
-from objectives.messages import Compute, TrialOutcome, TrialRequest
+from objectives.trials.messages import Compute, TrialOutcome, TrialRequest
 from reports.wording import counted, listed, number
 from search.audit.checklist import Finding
 from search.classification.audit_subject import ClassSubject, covered

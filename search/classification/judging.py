@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.uncertainty import LEAST_CLUSTERS, mcnemar, resampled_scores
-from objectives.uncertainty import RESAMPLES, adjusted_for_looks, interval
+from objectives.judging.uncertainty import RESAMPLES, adjusted_for_looks, interval
 from reports.classification.contents import ClassDifference, ClassUncertainty
 from reports.contents import Estimate
 from search.classification.stored import StoredProbabilities

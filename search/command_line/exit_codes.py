@@ -35,7 +35,7 @@ def exit_with(carry_out: Callable[[], int]) -> NoReturn:
 
 def _explain(error: Exception) -> int:
     from objectives.errors import InputError  # noqa: PLC0415
-    from objectives.trial_process import LostTrialError  # noqa: PLC0415
+    from objectives.trials.trial_process import LostTrialError  # noqa: PLC0415
     from reports.bundle.errors import BundleError  # noqa: PLC0415
     from storage.errors import StorageError, is_full, reason  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from objectives.space import described
+from objectives.search_space.space import described
 from search.classification.preparation import SequencePreparation
 from search.preparation import Preparation
 from search.proposal.study_template import step_in_words

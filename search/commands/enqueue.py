@@ -7,7 +7,7 @@ from typing import Any
 
 from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
-from objectives.space import SearchSpace, Space, check_point
+from objectives.search_space.space import SearchSpace, Space, check_point
 from search.commands.opening import open_existing
 from search.stored_identity import stored_identity
 from search.study import is_classification

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from objectives.errors import InputError
 from objectives.export.messages import Format
-from objectives.trial_process import warm_up
+from objectives.trials.trial_process import warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
 from search.workers.processes import worker_pool, workers_ended

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from objectives.dataset import Dataset
+from objectives.data.dataset import Dataset
+from objectives.data.season import find_season
 from objectives.errors import InputError
-from objectives.ranges import WholeRange
-from objectives.season import find_season
+from objectives.search_space.ranges import WholeRange
 from reports.wording import counted
 from search.proposal.study_template import (
     Plan,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from objectives.settings import TrainingSettings
-from objectives.trial_process import TrialFailedError
+from objectives.trials.trial_process import TrialFailedError
 from search.doctor.finding import Finding
 from search.doctor.trial_speed import TYPICAL, TrialSpeed, measure_trial
 from search.sections import StudySettings

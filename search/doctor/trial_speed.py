@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Compute, ForecastTask, TrialOutcome, TrialRequest
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
-from objectives.trial_process import TrialFailedError, run_in_process
+from objectives.trials.messages import Compute, ForecastTask, TrialOutcome, TrialRequest
+from objectives.trials.trial_process import TrialFailedError, run_in_process
 from search.workers.processes import worker_pool
 
 TYPICAL = Hyperparameters(

@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from objectives.dataset import Dataset
-from objectives.pruning import PrunerName
-from objectives.ranges import RealRange, WholeRange
+from objectives.data.dataset import Dataset
+from objectives.search_space.pruning import PrunerName
+from objectives.search_space.ranges import RealRange, WholeRange
+from objectives.search_space.space import SearchSpace
 from objectives.settings import FinalSettings, Period, TrainingSettings
-from objectives.space import SearchSpace
 from search.proposal.survey import CATEGORIES, Survey
 from search.proposal.toml_text import prose, setting, toml_value, unused
 from search.sections import ConfirmSettings, OutputSettings, SamplerName, StudySettings

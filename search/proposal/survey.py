@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.categories import MOST_CATEGORIES, category_labels
-from objectives.dataset import Dataset, dataset_from_frame
+from objectives.data.categories import MOST_CATEGORIES, category_labels
+from objectives.data.dataset import Dataset, dataset_from_frame
+from objectives.data.reading import check_once, listed, read_table, read_times, read_values, shown
 from objectives.errors import InputError
-from objectives.reading import check_once, listed, read_table, read_times, read_values, shown
 from objectives.settings import DataSettings, Fill
 from reports.wording import counted
 from search.preparation import beyond_single_precision

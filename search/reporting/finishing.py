@@ -6,9 +6,9 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from objectives.messages import ForecastTask
-from objectives.metrics import yardstick
+from objectives.judging.metrics import yardstick
 from objectives.split import Part, target_hash
+from objectives.trials.messages import ForecastTask
 from objectives.windows import target_windows
 from reports.contents import StudyReport
 from reports.files import write_text_atomically

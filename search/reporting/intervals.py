@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.conformal import LEAST_WINDOWS, LEVELS, half_widths
-from objectives.metrics import Yardstick
+from objectives.judging.conformal import LEAST_WINDOWS, LEVELS, half_widths
+from objectives.judging.metrics import Yardstick
 from reports.contents import Intervals, LevelCoverage
 from search.reporting.stored_forecasts import StoredForecasts
 

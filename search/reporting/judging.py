@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.uncertainty import (
+from objectives.judging.uncertainty import (
     LEAST_BLOCKS,
     RESAMPLES,
     adjusted_for_looks,

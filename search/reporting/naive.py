@@ -7,8 +7,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.baselines import Ridge, fit_ridge, persistence, refit_ridge, seasonal_naive
-from objectives.metrics import standardised_scores, yardstick
+from objectives.judging.baselines import Ridge, fit_ridge, persistence, refit_ridge, seasonal_naive
+from objectives.judging.metrics import standardised_scores, yardstick
 from objectives.split import Fold, Part
 from objectives.windows import target_windows
 from search.preparation import Preparation

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.metrics import Yardstick, scores, standardised_scores
+from objectives.judging.metrics import Yardstick, scores, standardised_scores
 from reports.contents import ForecastScores, Scores
 from reports.files import atomically
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from objectives.classification.messages import SequenceTask
-from objectives.messages import Member, Task
 from objectives.objective import (
     any_hyperparameters,
     mean_path,
@@ -12,8 +11,9 @@ from objectives.objective import (
     recorded_path,
     replayed_path,
 )
-from objectives.seeds import member_seeds
 from objectives.split import Part
+from objectives.trials.messages import Member, Task
+from objectives.trials.seeds import member_seeds
 from search.study import AnyStudy
 from storage.records import TrialRecord
 

@@ -23,7 +23,8 @@ from objectives.classification.messages import (
     SequenceTask,
     TextTask,
 )
-from objectives.messages import (
+from objectives.objective import any_hyperparameters
+from objectives.trials.messages import (
     Compute,
     Epoch,
     ForecastOutcome,
@@ -34,8 +35,7 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.objective import any_hyperparameters
-from objectives.trial_process import Request, run_in_process
+from objectives.trials.trial_process import Request, run_in_process
 from reports.files import write_text_atomically
 from search.classification.deciding import decide_endings
 from search.classification.validation import has_validation

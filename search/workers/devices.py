@@ -5,8 +5,8 @@ from pathlib import Path
 import joblib
 
 from objectives.errors import InputError
-from objectives.messages import Compute
-from objectives.trial_process import count_gpus
+from objectives.trials.messages import Compute
+from objectives.trials.trial_process import count_gpus
 from search.sections import StudySettings
 from search.workers.processes import outcome_of
 

@@ -24,7 +24,7 @@ import optuna
 from numpy.typing import NDArray
 
 from objectives.errors import InputError
-from objectives.messages import Compute
+from objectives.trials.messages import Compute
 from search.sections import StudySettings
 from search.workers.interruption import Heed, interruptions_noted
 from search.workers.local_workers import MOST_DEATHS

@@ -4,7 +4,7 @@ import platform
 from functools import cache
 from importlib.metadata import version
 
-from objectives.messages import Compute
+from objectives.trials.messages import Compute
 from search.workers.processor import processor_here
 
 ENVIRONMENT = "environment"  # a trial's attribute

@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import optuna
 
-from objectives.trial_process import LostTrialError
+from objectives.trials.trial_process import LostTrialError
 from search.workers.interruption import interruptions_noted
 from search.workers.orphans import any_running, requeue_orphans, trials_to_begin
 from search.workers.processes import LOOK_SECONDS, worker_pool

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
 
-from objectives.trial_process import LostTrialError
+from objectives.trials.trial_process import LostTrialError
 from search.workers.interruption import Heed, interruptions_noted
 
 LOOK_SECONDS = 0.5

@@ -18,7 +18,7 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from objectives.errors import InputError
-from objectives.space import Space, grid_values
+from objectives.search_space.space import Space, grid_values
 from search.workers.slots import seed_of
 
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}

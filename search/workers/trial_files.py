@@ -13,8 +13,8 @@ from optuna.artifacts._protocol import ArtifactStore
 
 from objectives.classification.messages import SequenceTask
 from objectives.classification.metrics import confusion_matrix, predicted_labels
-from objectives.messages import PICTURED_SECONDS, Task, TrialOutcome
 from objectives.objective import EndedTrial
+from objectives.trials.messages import PICTURED_SECONDS, Task, TrialOutcome
 from reports.wording import counted
 from search.study import AnyStudy, Study
 from search.workers.trial_notes import trial_note

@@ -4,10 +4,10 @@ from math import isfinite
 from typing import Any
 
 from objectives.classification.messages import SequenceHyperparameters, TextHyperparameters
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Epoch
 from objectives.objective import EndedTrial
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import CommonTraining
+from objectives.trials.messages import Epoch
 from reports.wording import counted, number, setting
 
 # What is worth a word only where it is unusual.

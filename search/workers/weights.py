@@ -16,7 +16,7 @@ from optuna.artifacts._protocol import ArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import FrozenTrial
 
-from objectives.messages import TrialOutcome
+from objectives.trials.messages import TrialOutcome
 from storage.artifacts import attach_file, linked_artifacts
 from storage.errors import StorageError
 

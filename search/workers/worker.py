@@ -17,12 +17,12 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from objectives.checkpoint import remove_checkpoint
 from objectives.errors import InputError
-from objectives.messages import Checkpointing, Compute, Task, TrialOutcome
 from objectives.objective import InterruptedTrialError, Objective
-from objectives.pruning import GlancingPruner, make_pruner
-from objectives.trial_process import LostTrialError, TrialFailedError
+from objectives.search_space.pruning import GlancingPruner, make_pruner
+from objectives.trials.checkpoint import remove_checkpoint
+from objectives.trials.messages import Checkpointing, Compute, Task, TrialOutcome
+from objectives.trials.trial_process import LostTrialError, TrialFailedError
 from search.selection.confirmed import CONFIRMS, SEED
 from search.study import AnyStudy
 from search.workers.budget import has_enough, shared_settings

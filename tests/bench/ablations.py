@@ -28,10 +28,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from objectives.messages import ForecastRequest, ForecastTask, Member, RefitRequest, TrialRequest
 from objectives.objective import recorded_path, resolved_hyperparameters
-from objectives.seeds import member_seeds
-from objectives.trial_process import run_in_process
+from objectives.trials.messages import (
+    ForecastRequest,
+    ForecastTask,
+    Member,
+    RefitRequest,
+    TrialRequest,
+)
+from objectives.trials.seeds import member_seeds
+from objectives.trials.trial_process import run_in_process
 from reports.files import write_text_atomically
 from search.preparation import prepare, share_rows
 from search.reporting.stored_forecasts import StoredForecasts, load_forecasts, scorer

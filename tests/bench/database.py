@@ -24,10 +24,10 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from rich.table import Table
 
-from objectives.messages import Compute, ForecastTask
+from objectives.search_space.space import draw
 from objectives.settings import DataSettings, TrainingSettings
-from objectives.space import draw
 from objectives.split import cut
+from objectives.trials.messages import Compute, ForecastTask
 from search.sections import OutputSettings, StudySettings
 from search.study import Study
 from search.workers.budget import share_settings

@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
 
-from objectives.messages import ForecastTask, TrialRequest
 from objectives.settings import TrainingSettings
-from objectives.trial_process import run_in_process
+from objectives.trials.messages import ForecastTask, TrialRequest
+from objectives.trials.trial_process import run_in_process
 from search.doctor.trial_speed import TYPICAL
 from search.preparation import prepare, share_rows
 from search.study import load_study

@@ -17,7 +17,7 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from objectives.pruning import PrunerName, make_pruner
+from objectives.search_space.pruning import PrunerName, make_pruner
 from storage.database import open_storage
 from storage.records import read_study
 

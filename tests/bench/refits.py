@@ -17,12 +17,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from objectives.messages import ForecastRequest, ForecastTask, Member, RefitRequest, TrialRequest
 from objectives.objective import replayed_path
-from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings, TrainingSettings
 from objectives.split import Split
-from objectives.trial_process import run_in_process
+from objectives.trials.messages import (
+    ForecastRequest,
+    ForecastTask,
+    Member,
+    RefitRequest,
+    TrialRequest,
+)
+from objectives.trials.seeds import member_seeds
+from objectives.trials.trial_process import run_in_process
 from objectives.windows import target_windows
 from search.preparation import prepare, share_rows
 from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL

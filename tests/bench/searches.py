@@ -14,10 +14,10 @@ import numpy as np
 import psutil
 from step import hyperparameters
 
-from objectives.messages import ForecastTask, TrialRequest
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
-from objectives.trial_process import run_in_process
+from objectives.trials.messages import ForecastTask, TrialRequest
+from objectives.trials.trial_process import run_in_process
 from storage.database import open_storage
 from storage.records import StudyRecord, read_study
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from objectives.hyperparameters import Hyperparameters
+from objectives.search_space.hyperparameters import Hyperparameters
 from search.doctor.trial_speed import TYPICAL
 
 FEATURES, HORIZON, ROWS = 7, 24, 20_000
@@ -42,9 +42,9 @@ def hyperparameters(units: int, timesteps: int, batch: int, depth: int) -> Hyper
 
 def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):
     """Our default network, of fast or of plain layers, with its hyperparameters."""
-    from objectives.messages import Compute  # noqa: PLC0415
-    from objectives.network import build_network  # noqa: PLC0415
-    from objectives.trial import prepare_device  # noqa: PLC0415
+    from objectives.lstm.network import build_network  # noqa: PLC0415
+    from objectives.trials.messages import Compute  # noqa: PLC0415
+    from objectives.trials.trial import prepare_device  # noqa: PLC0415
 
     with suppress(RuntimeError):  # an earlier cell has computed something already
         prepare_device(Compute(threads=1))
@@ -56,7 +56,7 @@ def network(units: int, timesteps: int, batch: int, depth: int, *, fast: bool):
 def ours(units: int, timesteps: int, batch: int, depth: int, steps: int) -> Callable[[], float]:
     """Our trainer, with clipping and the running mean of the weights."""
     from objectives.settings import TrainingSettings  # noqa: PLC0415
-    from objectives.window_trainer import WindowTrainer  # noqa: PLC0415
+    from objectives.trials.window_trainer import WindowTrainer  # noqa: PLC0415
 
     wanted, net = network(units, timesteps, batch, depth, fast=True)
     trainer = WindowTrainer(net, rows(), wanted, TrainingSettings(), 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from objectives import objective
-from objectives.messages import Epoch, FoldOutcome, TrialOutcome, TrialRequest
+from objectives.trials.messages import Epoch, FoldOutcome, TrialOutcome, TrialRequest
 from search.workers.worker import WorkOrder, work
 from storage.database import open_storage
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import Compute, ForecastTask
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
+from objectives.trials.messages import Compute, ForecastTask
 from search.doctor.trial_speed import TYPICAL
 
 LARGEST_TIMESTEPS = 12
@@ -23,7 +23,7 @@ SMALL = replace(TYPICAL, timesteps=8, units=(4,), dropout=0.0, batch_size=32, le
 @pytest.fixture(scope="session")
 def one_thread() -> None:
     """Compute as a trial process does: one thread, so that sums are added in one order."""
-    from objectives.trial import prepare_device  # noqa: PLC0415  (imports TensorFlow)
+    from objectives.trials.trial import prepare_device  # noqa: PLC0415  (imports TensorFlow)
 
     with suppress(RuntimeError):  # an earlier test has computed something already
         prepare_device(Compute())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from objectives import baselines
-from objectives.baselines import (
+from objectives.judging import baselines
+from objectives.judging.baselines import (
     PENALTIES,
     fit_ridge,
     persistence,

@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 import pytest
 
-from objectives import checkpoint
-from objectives.checkpoint import (
+from objectives.trials import checkpoint
+from objectives.trials.checkpoint import (
     Checkpoint,
     TrainerState,
     identity,
@@ -23,8 +23,8 @@ from objectives.checkpoint import (
     remove_checkpoint,
     write_checkpoint,
 )
-from objectives.messages import Checkpointing, Epoch, TrialRequest
-from objectives.trial_process import LostTrialError, run_in_process
+from objectives.trials.messages import Checkpointing, Epoch, TrialRequest
+from objectives.trials.trial_process import LostTrialError, run_in_process
 
 SEED = 2**32 + 5  # larger than TensorFlow's seeds may be
 EPOCHS = 8
@@ -72,7 +72,7 @@ def path(tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def run(one_thread) -> Callable:
     """A trial in this process."""
-    from objectives.trial import run_trial  # noqa: PLC0415  (imports TensorFlow)
+    from objectives.trials.trial import run_trial  # noqa: PLC0415  (imports TensorFlow)
 
     return lambda request, go_on=always: run_trial(request, go_on)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from objectives.conformal import LEAST_WINDOWS, LEVELS, half_widths
+from objectives.judging.conformal import LEAST_WINDOWS, LEVELS, half_widths
 
 
 def test_the_half_width_is_the_error_of_the_rank_that_the_level_asks_for():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.dataset import dataset_from_frame, read_dataset
+from objectives.data.dataset import dataset_from_frame, read_dataset
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 

@@ -15,7 +15,7 @@ from objectives.export.messages import (
     ConversionRequest,
     Format,
 )
-from objectives.trial_process import run_in_process
+from objectives.trials.trial_process import run_in_process
 from tests.objectives.conftest import SMALL
 
 TIMESTEPS, COLUMNS, TARGETS, HORIZON = 6, 3, 2, 4
@@ -39,9 +39,9 @@ def save_forecaster(
     quantiles: tuple[float, ...] = (),
     **changes: object,
 ) -> None:
-    from objectives.learner import TrainedNetwork  # noqa: PLC0415
-    from objectives.network import build_deployable, build_network  # noqa: PLC0415
+    from objectives.lstm.network import build_deployable, build_network  # noqa: PLC0415
     from objectives.scaling import Scaling  # noqa: PLC0415
+    from objectives.trials.learner import TrainedNetwork  # noqa: PLC0415
 
     hyperparameters = replace(
         SMALL, timesteps=TIMESTEPS, units=(5, 4), dropout=0.2, recurrent_dropout=0.1, l2=1e-3
@@ -223,7 +223,7 @@ def test_damaged_artefact_does_not_pass(
 def test_classes_of_ours_do_not_pass(tmp_path: Path) -> None:
     import keras  # noqa: PLC0415
 
-    from objectives.fast_lstm import FastLSTM  # noqa: PLC0415
+    from objectives.lstm.fast_lstm import FastLSTM  # noqa: PLC0415
 
     save_forecaster(tmp_path / "saved.keras")
     outcome = convert(tmp_path, ())

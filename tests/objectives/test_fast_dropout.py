@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.fast_dropout import FastDropout
+from objectives.lstm.fast_dropout import FastDropout
 
 
 @pytest.mark.parametrize("units", [32, 33])  # an odd number leaves one of the last pair over

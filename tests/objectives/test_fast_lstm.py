@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from objectives.fast_lstm import FastLSTM
+from objectives.lstm.fast_lstm import FastLSTM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,14 +10,14 @@ import pytest
 from optuna.trial import TrialState
 
 from objectives.errors import InputError
-from objectives.fold_pruning import values_in_fold
-from objectives.messages import Checkpointing, TrialRequest
 from objectives.objective import Objective, recorded_path
-from objectives.pruning import make_pruner
+from objectives.search_space.fold_pruning import values_in_fold
+from objectives.search_space.pruning import make_pruner
+from objectives.search_space.space import SearchSpace
 from objectives.settings import DataSettings, SplitSettings
-from objectives.space import SearchSpace
 from objectives.split import cut, target_hash, validation_hash
-from objectives.trial_process import LostTrialError, run_in_process
+from objectives.trials.messages import Checkpointing, TrialRequest
+from objectives.trials.trial_process import LostTrialError, run_in_process
 
 DATA = DataSettings(targets=("y",), horizon=3)
 SPACE = SearchSpace(timesteps=8, units=4, depth=1, dropout=0.2, batch_size=32, learning_rate=0.02)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from objectives.lstm_kernel import compiled_layer
-from objectives.lstm_kernel.compiled_layer import CompiledLayer, states_of_many
-from objectives.lstm_kernel.layer_code import Sizes
+from objectives.lstm.kernel import compiled_layer
+from objectives.lstm.kernel.compiled_layer import CompiledLayer, states_of_many
+from objectives.lstm.kernel.layer_code import Sizes
 
 VECTORS = ((16, 4), (8, 2), (4, 4))  # LLVM splits those that the processor does not have
 

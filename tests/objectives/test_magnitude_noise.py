@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.network import build_network
+from objectives.lstm.network import build_network
 from objectives.settings import TrainingSettings
-from objectives.window_trainer import WindowTrainer
+from objectives.trials.window_trainer import WindowTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from objectives import trial
-from objectives.messages import DivergedError, ForecastRequest, Member, RefitRequest, TrialRequest
-from objectives.network import build_network
+from objectives.lstm.network import build_network
 from objectives.objective import most_loss, replayed_path
-from objectives.seeds import member_seeds
 from objectives.settings import FinalSettings, TrainingSettings
-from objectives.trial import forecast, refit, run_trial
-from objectives.window_trainer import WindowTrainer
+from objectives.trials import trial
+from objectives.trials.messages import (
+    DivergedError,
+    ForecastRequest,
+    Member,
+    RefitRequest,
+    TrialRequest,
+)
+from objectives.trials.seeds import member_seeds
+from objectives.trials.trial import forecast, refit, run_trial
+from objectives.trials.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from objectives.metrics import Yardstick, scores, standardised_scores, yardstick
+from objectives.judging.metrics import Yardstick, scores, standardised_scores, yardstick
 
 NAMES = {"mse", "mae", "rmse", "mase", "r2"}
 

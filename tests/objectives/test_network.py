@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from objectives.fast_lstm import FastLSTM
-from objectives.learner import TrainedNetwork
-from objectives.network import build_deployable, build_network
+from objectives.lstm.fast_lstm import FastLSTM
+from objectives.lstm.network import build_deployable, build_network
 from objectives.scaling import fit_scaling
+from objectives.trials.learner import TrainedNetwork
 from tests.elsewhere import run_elsewhere
 
 pytestmark = pytest.mark.usefixtures("one_thread")

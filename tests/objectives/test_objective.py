@@ -9,16 +9,16 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from objectives.messages import Checkpointing, TrialRequest
 from objectives.objective import (
     InterruptedTrialError,
     Objective,
     recorded_path,
     resolved_hyperparameters,
 )
-from objectives.space import SearchSpace
+from objectives.search_space.space import SearchSpace
 from objectives.split import target_hash
-from objectives.trial_process import LostTrialError, TrialFailedError, run_in_process
+from objectives.trials.messages import Checkpointing, TrialRequest
+from objectives.trials.trial_process import LostTrialError, TrialFailedError, run_in_process
 
 SPACE = SearchSpace(
     timesteps=[4, 8],

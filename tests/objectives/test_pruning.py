@@ -8,7 +8,7 @@ from optuna import pruners
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from objectives.pruning import GlancingPruner, PrunerName, make_pruner
+from objectives.search_space.pruning import GlancingPruner, PrunerName, make_pruner
 
 CLASSES = {
     "median": pruners.MedianPruner,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from objectives.scaled_rows import scaled_rows
 from objectives.scaling import fit_scaling
 from objectives.split import Part
+from objectives.trials.scaled_rows import scaled_rows
 
 
 def rows_up_to(end: int, first: int = 0) -> Part:

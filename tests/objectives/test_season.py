@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.season import find_season, natural_periods
+from objectives.data.season import find_season, natural_periods
 
 HOUR = pd.Timedelta(hours=1)
 

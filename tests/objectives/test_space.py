@@ -9,8 +9,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from pydantic import ValidationError
 
 from objectives.errors import InputError
-from objectives.hyperparameters import Hyperparameters
-from objectives.space import SearchSpace, check_point, described, draw, grid_values
+from objectives.search_space.hyperparameters import Hyperparameters
+from objectives.search_space.space import SearchSpace, check_point, described, draw, grid_values
 
 FIXED = {
     "timesteps": 24,

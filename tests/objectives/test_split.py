@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.dataset import read_dataset
+from objectives.data.dataset import read_dataset
 from objectives.errors import InputError
 from objectives.settings import DataSettings, SplitSettings
 from objectives.split import Part, cut, target_hash

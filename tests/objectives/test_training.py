@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from keras.utils import set_random_seed
 
-from objectives import graph_trainer
-from objectives.messages import DivergedError
-from objectives.network import build_network
+from objectives.lstm.network import build_network
 from objectives.settings import TrainingSettings
-from objectives.training import Examples, Schedule, replay, train
-from objectives.window_trainer import WindowTrainer
+from objectives.trials import graph_trainer
+from objectives.trials.messages import DivergedError
+from objectives.trials.training import Examples, Schedule, replay, train
+from objectives.trials.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from keras.utils import set_random_seed
 
-from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
-from objectives.network import build_network
+from objectives.lstm.network import build_network
 from objectives.scaling import fit_scaling
 from objectives.split import target_hash
-from objectives.training import replay
-from objectives.trial import forecast, refit, run_trial
-from objectives.window_trainer import WindowTrainer
+from objectives.trials.messages import ForecastRequest, Member, RefitRequest, TrialRequest
+from objectives.trials.training import replay
+from objectives.trials.trial import forecast, refit, run_trial
+from objectives.trials.window_trainer import WindowTrainer
 from objectives.windows import input_windows, target_windows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -112,7 +112,7 @@ def test_a_long_trial_shows_its_forecasts_of_what_validation_ends_with(
 ):
     task, wanted = make_task(epochs=3), hyperparameters()
     assert run(task, wanted).glimpse is None  # it takes too little time
-    monkeypatch.setattr("objectives.trial.PICTURED_SECONDS", 0.0)
+    monkeypatch.setattr("objectives.trials.trial.PICTURED_SECONDS", 0.0)
     seen = run(task, wanted).glimpse
     first, end = task.split.validation.origins[0], task.split.validation.end
     assert sorted(seen.rows.reshape(-1)) == list(range(end - seen.rows.size, end))

@@ -16,9 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
-from objectives.lstm_kernel.object_code import compiled
-from objectives.messages import ForecastRequest, Member, RefitRequest, TrialRequest
-from objectives.trial_process import (
+from objectives.lstm.kernel.object_code import compiled
+from objectives.trials.messages import ForecastRequest, Member, RefitRequest, TrialRequest
+from objectives.trials.trial_process import (
     LostTrialError,
     TrialFailedError,
     _cause_of_death,
@@ -252,11 +252,11 @@ def test_the_caller_stays_free_of_tensorflow(request_, tmp_path):
     script = f"""
 import sys
 from pathlib import Path
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import ForecastTask, TrialRequest
+from objectives.search_space.hyperparameters import Hyperparameters
+from objectives.trials.messages import ForecastTask, TrialRequest
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
-from objectives.trial_process import run_in_process
+from objectives.trials.trial_process import run_in_process
 split = cut(240, SplitSettings(), DataSettings(targets=("first",), horizon=3), 12, None)
 rows = Path({str(request_.task.rows)!r})
 task = ForecastTask(rows, 1, split, TrainingSettings(epochs=1))

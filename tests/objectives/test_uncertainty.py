@@ -6,9 +6,9 @@ from arch.bootstrap import MovingBlockBootstrap
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import signal, stats
 
-from objectives import uncertainty
-from objectives.metrics import Yardstick, scores, standardised_scores
-from objectives.uncertainty import (
+from objectives.judging import uncertainty
+from objectives.judging.metrics import Yardstick, scores, standardised_scores
+from objectives.judging.uncertainty import (
     adjusted_for_looks,
     block_length,
     diebold_mariano,

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from objectives.metrics import yardstick
+from objectives.judging.metrics import yardstick
 from objectives.scaling import fit_scaling
 from search.audit.auditing import Subject, audit
 from search.joining import Place, study_to_join

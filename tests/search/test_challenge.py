@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from objectives.dataset import dataset_from_frame
+from objectives.data.dataset import dataset_from_frame
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 from reports.bundle import Bundle, load_bundle

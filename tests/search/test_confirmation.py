@@ -12,9 +12,9 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from objectives.messages import Epoch, ForecastTask
 from objectives.objective import history
 from objectives.split import cut
+from objectives.trials.messages import Epoch, ForecastTask
 from search.doctor.trial_speed import TYPICAL
 from search.selection.candidates import choose_candidates, distance
 from search.selection.confirmation import choose_winner, confirm, fresh_seed

@@ -4,7 +4,7 @@ import joblib
 import pytest
 
 from objectives.errors import InputError
-from objectives.messages import Compute
+from objectives.trials.messages import Compute
 from search.sections import StudySettings
 from search.workers.devices import _shared_out, plan_compute
 

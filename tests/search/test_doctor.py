@@ -20,7 +20,7 @@ import psutil
 import pytest
 from sqlalchemy import make_url, text
 
-from objectives.trial_process import TrialFailedError
+from objectives.trials.trial_process import TrialFailedError
 from search.doctor.diagnose import _connections, _database
 from search.doctor.machine import _gpu, _memory
 from search.doctor.memory import Memory, memory_here

@@ -21,7 +21,7 @@ import yaml
 
 from objectives.errors import InputError
 from objectives.export.messages import ComparisonRequest, ConversionOutcome, ConversionRequest
-from objectives.trial_process import run_in_process
+from objectives.trials.trial_process import run_in_process
 from reports.bundle import load_bundle
 from reports.bundle.checksums import write_checksums
 from search.bundles.artefacts import ArtefactOrder, Made, make_artefacts

@@ -18,9 +18,9 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import Connection, event
 
-from objectives.messages import Compute, ForecastTask
 from objectives.split import cut
-from objectives.trial_process import LostTrialError
+from objectives.trials.messages import Compute, ForecastTask
+from objectives.trials.trial_process import LostTrialError
 from search.preparation import prepare
 from search.searching import open_study
 from search.study import Study

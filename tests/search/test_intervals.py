@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from objectives.metrics import Yardstick
+from objectives.judging.metrics import Yardstick
 from search.reporting.intervals import interval_metadata, judge_intervals
 from search.reporting.stored_forecasts import StoredForecasts
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from objectives.metrics import Yardstick
-from objectives.uncertainty import adjusted_for_looks
+from objectives.judging.metrics import Yardstick
+from objectives.judging.uncertainty import adjusted_for_looks
 from search.reporting.judging import judge
 from search.reporting.stored_forecasts import StoredForecasts, scorer
 

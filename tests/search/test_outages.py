@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from sqlalchemy import make_url
 
-from objectives.messages import ForecastTask
-from objectives.scaled_rows import scaled_rows
 from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
+from objectives.trials.messages import ForecastTask
+from objectives.trials.scaled_rows import scaled_rows
 from search.study import STORAGE_VARIABLE
 from storage.database import open_storage
 from storage.records import StudyRecord, read_study

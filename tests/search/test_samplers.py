@@ -9,8 +9,8 @@ from optuna import samplers
 from optuna.trial import TrialState
 
 from objectives.errors import InputError
-from objectives.pruning import make_pruner
-from objectives.space import SearchSpace, draw
+from objectives.search_space.pruning import make_pruner
+from objectives.search_space.space import SearchSpace, draw
 from search.workers.samplers import SlotSampler, check_sampler, make_sampler
 from search.workers.slots import seed_of, slot_of, try_again
 from storage.database import open_storage

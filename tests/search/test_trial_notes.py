@@ -13,10 +13,10 @@ from PIL import Image
 from objectives.classification.messages import SequenceTask
 from objectives.classification.sequences import SequenceFold, SequenceSplit
 from objectives.classification.settings import SequenceSettings, SequenceTraining
-from objectives.messages import Epoch, FoldOutcome, ForecastTask, Glimpse, TrialOutcome
 from objectives.objective import EndedTrial
 from objectives.settings import DataSettings, TrainingSettings
 from objectives.split import cut
+from objectives.trials.messages import Epoch, FoldOutcome, ForecastTask, Glimpse, TrialOutcome
 from search.doctor.trial_speed import TYPICAL
 from search.study import ClassificationStudy, Study
 from search.workers.trial_files import MOST_NOTES, Destination, describe_trial, validation_confusion

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from objectives.classification.messages import SequenceHyperparameters
 from objectives.classification.space import SequenceSpace, TextSpace
 from objectives.errors import InputError
-from objectives.space import check_point, draw
+from objectives.search_space.space import check_point, draw
 
 POINT = {
     "units": 16,

@@ -16,8 +16,8 @@ from objectives.classification.settings import SequenceSettings, SequenceTrainin
 from objectives.classification.space import TextSpace
 from objectives.classification.vocabulary import joined_texts, words_of
 from objectives.errors import InputError
-from objectives.messages import Member, RefitRequest, TrialRequest
-from objectives.trial import refit, run_trial
+from objectives.trials.messages import Member, RefitRequest, TrialRequest
+from objectives.trials.trial import refit, run_trial
 from tests.reviews import reviews
 
 pytestmark = pytest.mark.usefixtures("one_thread")

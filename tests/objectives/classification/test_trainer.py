@@ -5,12 +5,13 @@ import pytest
 import scipy.stats
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from objectives import fast_lstm, graph_trainer
 from objectives.classification.calibration import fit_temperature
 from objectives.classification.learner import SequenceLearner
 from objectives.classification.trainer import SequenceTrainer
-from objectives.messages import DivergedError
-from objectives.training import replay
+from objectives.lstm import fast_lstm
+from objectives.trials import graph_trainer
+from objectives.trials.messages import DivergedError
+from objectives.trials.training import replay
 from tests.objectives.classification.conftest import FEATURES, LONGEST
 
 pytestmark = pytest.mark.usefixtures("one_thread")

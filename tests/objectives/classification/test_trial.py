@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from objectives import trial
 from objectives.classification.learner import SequenceLearner
 from objectives.classification.messages import PADDING, Ending, ProbabilitiesRequest
 from objectives.classification.predicting import probabilities
 from objectives.classification.split import split_hash
 from objectives.classification.windows import padded_windows
-from objectives.messages import Checkpointing, Member, RefitRequest, TrialRequest
 from objectives.objective import mean_path
-from objectives.seeds import member_seeds
-from objectives.training import replay
-from objectives.trial_process import run_in_process
+from objectives.trials import trial
+from objectives.trials.messages import Checkpointing, Member, RefitRequest, TrialRequest
+from objectives.trials.seeds import member_seeds
+from objectives.trials.training import replay
+from objectives.trials.trial_process import run_in_process
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

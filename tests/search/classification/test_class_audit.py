@@ -13,8 +13,8 @@ import pytest
 
 from objectives.classification.messages import PADDING
 from objectives.classification.sequences import SequenceFold, SequenceSplit
-from objectives.messages import Compute, TrialOutcome, TrialRequest
 from objectives.scaling import Scaling, fit_scaling
+from objectives.trials.messages import Compute, TrialOutcome, TrialRequest
 from search.classification.audit_subject import ClassSubject
 from search.classification.auditing import audit_classifier
 from search.classification.preparation import (
@@ -188,7 +188,7 @@ def test_a_learner_that_fits_statistics_on_everything_is_found(
     subject: ClassSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from objectives.classification.learner import SequenceLearner  # noqa: PLC0415  (TensorFlow)
-    from objectives.trial import run_trial  # noqa: PLC0415
+    from objectives.trials.trial import run_trial  # noqa: PLC0415
 
     def here(request: TrialRequest, compute: Compute) -> TrialOutcome:
         del compute

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from objectives.export.messages import ConversionOutcome, ConversionRequest
-from objectives.trial_process import run_in_process
+from objectives.trials.trial_process import run_in_process
 from reports.bundle.metadata import Column, Tensor
 from tests.bundles import write_bundle
 from tests.objectives.test_export import (

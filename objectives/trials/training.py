@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.checkpoint import Checkpoint, CheckpointFile, FinishedFold
-from objectives.graph_trainer import GraphTrainer
-from objectives.messages import Epoch, LearningRatePath
 from objectives.settings import CommonTraining
+from objectives.trials.checkpoint import Checkpoint, CheckpointFile, FinishedFold
+from objectives.trials.graph_trainer import GraphTrainer
+from objectives.trials.messages import Epoch, LearningRatePath
 
 Weights = tuple[NDArray[np.float32], ...]
 

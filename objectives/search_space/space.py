@@ -14,8 +14,8 @@ from optuna.distributions import (
 from pydantic import StrictBool
 
 from objectives.errors import InputError
-from objectives.hyperparameters import Hyperparameters
-from objectives.ranges import (
+from objectives.search_space.hyperparameters import Hyperparameters
+from objectives.search_space.ranges import (
     SOME_CHOICES,
     Real,
     RealRange,

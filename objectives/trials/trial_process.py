@@ -29,8 +29,8 @@ from objectives.export.messages import (
     ConversionOutcome,
     ConversionRequest,
 )
-from objectives.lstm_kernel.object_code import compiled, remember
-from objectives.messages import (
+from objectives.lstm.kernel.object_code import compiled, remember
+from objectives.trials.messages import (
     Compute,
     DivergedError,
     Epoch,
@@ -46,8 +46,8 @@ Prediction = ForecastRequest | ProbabilitiesRequest
 Request = TrialRequest | RefitRequest | Prediction | ConversionRequest | ComparisonRequest
 Predicted = ForecastOutcome | ProbabilitiesOutcome
 Outcome = TrialOutcome | RefitOutcome | Predicted | ConversionOutcome | ComparisonOutcome
-_FIRST = "objectives.quiet_tensorflow"
-_PRELOADED = "objectives.trial"
+_FIRST = "objectives.trials.quiet_tensorflow"
+_PRELOADED = "objectives.trials.trial"
 _ONE_THREAD = Compute()
 _LOOK_SECONDS = 1.0  # between two looks at a process that says nothing
 
@@ -271,7 +271,7 @@ def _cause_of_death(exit_code: int | None, peak_memory: float) -> str:
 
 
 def _serve_count(connection: Connection) -> None:
-    from objectives import trial  # noqa: PLC0415
+    from objectives.trials import trial  # noqa: PLC0415
 
     connection.send(trial.gpus())
 
@@ -285,7 +285,7 @@ def _serve(
     gc.freeze()
     remember(known)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from objectives import trial  # noqa: PLC0415  (imported by the server, never by the caller)
+    from objectives.trials import trial  # noqa: PLC0415  (imported by the server, never by the caller)
 
     def go_on(epoch: Epoch) -> bool:
         connection.send(_Asking(epoch))
@@ -320,7 +320,7 @@ def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
         from objectives.classification.predicting import probabilities  # noqa: PLC0415
 
         return probabilities(request)
-    from objectives import trial  # noqa: PLC0415
+    from objectives.trials import trial  # noqa: PLC0415
 
     if isinstance(request, RefitRequest):
         return trial.refit(request)

@@ -6,15 +6,15 @@ from typing import Any
 
 import keras
 
-from objectives.front_padding import (
+from objectives.lstm.front_padding import (
     padding_moved_last,
     padding_of_all,
     reversed_rows,
     with_closed_gates,
     with_zeros,
 )
-from objectives.fused_lstm import fused_lstm
-from objectives.lstm_kernel.native_lstm import native_lstm, native_states
+from objectives.lstm.fused_lstm import fused_lstm
+from objectives.lstm.kernel.native_lstm import native_lstm, native_states
 
 _FEWEST_NATIVE_UNITS = 16  # below, a tenth of a second of compiling is not won back
 

@@ -7,17 +7,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.graph_trainer import GraphTrainer
-from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Loaded, TrainedNetwork, on_cpu
-from objectives.messages import ForecastTask, Glimpse
-from objectives.network import build_deployable, build_network
-from objectives.scaled_rows import scaled_rows
+from objectives.lstm.network import build_deployable, build_network
 from objectives.scaling import Scaling, fit_scaling
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import MEDIAN
 from objectives.split import validation_hash
-from objectives.training import Examples
-from objectives.window_trainer import WindowTrainer
+from objectives.trials.graph_trainer import GraphTrainer
+from objectives.trials.learner import Loaded, TrainedNetwork, on_cpu
+from objectives.trials.messages import ForecastTask, Glimpse
+from objectives.trials.scaled_rows import scaled_rows
+from objectives.trials.training import Examples
+from objectives.trials.window_trainer import WindowTrainer
 from objectives.windows import target_windows
 
 _GLIMPSE_ROWS = 200  # of validation, as many as a picture has room for

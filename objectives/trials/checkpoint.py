@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.messages import Checkpointing, Epoch, ForecastTask, TrialRequest
 from objectives.split import target_hash, validation_hash
+from objectives.trials.messages import Checkpointing, Epoch, ForecastTask, TrialRequest
 
 # To be raised with every change of what is written, or of the network that a request makes.
 _FORMAT = 3

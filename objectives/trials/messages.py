@@ -13,7 +13,7 @@ from objectives.classification.messages import (
     SequenceHyperparameters,
     SequenceTask,
 )
-from objectives.hyperparameters import Hyperparameters
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import TrainingSettings
 from objectives.split import Split
 

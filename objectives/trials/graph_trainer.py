@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.checkpoint import TrainerState
-from objectives.messages import DivergedError
 from objectives.settings import CommonTraining
+from objectives.trials.checkpoint import TrainerState
+from objectives.trials.messages import DivergedError
 
 _EVALUATION_CELLS = 32_000_000  # 128 MB of float32 for one layer's states, however many examples
 _STATES = 8  # what a fused layer keeps of each unit and step, with its own inputs

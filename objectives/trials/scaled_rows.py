@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.messages import ForecastTask
 from objectives.scaling import Scaling, fit_scaling
 from objectives.split import Part
+from objectives.trials.messages import ForecastTask
 
 _AT_ONCE = 65_536  # rows, so that scaling a long series needs little memory of its own
 

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.graph_trainer import GraphTrainer, as_tensor
-from objectives.hyperparameters import Hyperparameters
-from objectives.messages import DivergedError
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import MEDIAN, Quantiles, TrainingSettings
+from objectives.trials.graph_trainer import GraphTrainer, as_tensor
+from objectives.trials.messages import DivergedError
 
 
 class WindowTrainer(GraphTrainer):

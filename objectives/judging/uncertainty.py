@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from objectives.metrics import Yardstick
+from objectives.judging.metrics import Yardstick
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -120,7 +120,7 @@ def resampled_metrics(
 def _metrics(
     errors: NDArray[np.float64], truth: NDArray[np.float64], measure: Yardstick
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """The metrics of `objectives.metrics` from means (draws, 2, targets) of errors and of the truth."""
+    """The metrics of `metrics.py` from means (draws, 2, targets) of errors and of the truth."""
     squared, absolute = errors[:, 0], errors[:, 1]
     spread = truth[:, 1] - truth[:, 0] ** 2
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from objectives.lstm_kernel.vector_code import INTEGER, POINTER, VectorCode
+from objectives.lstm.kernel.vector_code import INTEGER, POINTER, VectorCode
 
 GATES = 4
 ARGUMENTS = {  # of each function: arrays, then integers

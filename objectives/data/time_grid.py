@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.data.reading import read_times
 from objectives.errors import InputError
-from objectives.reading import read_times
 from objectives.settings import DataSettings
 
 FILL_HINT = 'set fill = "forward", "interpolate" or a number in [data]'

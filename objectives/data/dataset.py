@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.calendar import calendar_columns, calendar_names
-from objectives.categories import indicator_names, read_categories
-from objectives.errors import InputError
-from objectives.reading import (
+from objectives.data.calendar import calendar_columns, calendar_names
+from objectives.data.categories import indicator_names, read_categories
+from objectives.data.reading import (
     check_columns,
     check_once,
     read_table,
     read_values,
 )
+from objectives.data.time_grid import FILL_HINT, TimeGrid, find_grid
+from objectives.errors import InputError
 from objectives.settings import DataSettings, Fill
-from objectives.time_grid import FILL_HINT, TimeGrid, find_grid
 
 
 @dataclass(frozen=True, eq=False)

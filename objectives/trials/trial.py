@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.checkpoint import CheckpointFile, identity
 from objectives.classification.learner import SequenceLearner
 from objectives.classification.messages import (
     NETWORKS_ALONE,
@@ -23,10 +22,12 @@ from objectives.classification.messages import (
     SequenceHyperparameters,
     SequenceTask,
 )
-from objectives.forecast_learner import ForecastLearner
-from objectives.hyperparameters import Hyperparameters
-from objectives.learner import Learner, Loaded, TrainedNetwork, on_cpu
-from objectives.messages import (
+from objectives.lstm.network import has_machine_code
+from objectives.search_space.hyperparameters import Hyperparameters
+from objectives.trials.checkpoint import CheckpointFile, identity
+from objectives.trials.forecast_learner import ForecastLearner
+from objectives.trials.learner import Learner, Loaded, TrainedNetwork, on_cpu
+from objectives.trials.messages import (
     PICTURED_SECONDS,
     Compute,
     DivergedError,
@@ -42,9 +43,8 @@ from objectives.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.network import has_machine_code
-from objectives.seeds import attempt_seed, fold_seed
-from objectives.training import Replayed, Training, replay, train
+from objectives.trials.seeds import attempt_seed, fold_seed
+from objectives.trials.training import Replayed, Training, replay, train
 from objectives.windows import input_windows
 
 _WINDOWS_AT_ONCE = 1024  # so that memory does not grow with the test set

@@ -9,8 +9,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from objectives.lstm_kernel.layer_code import ARGUMENTS, Sizes, layer_code
-from objectives.lstm_kernel.object_code import compiled
+from objectives.lstm.kernel.layer_code import ARGUMENTS, Sizes, layer_code
+from objectives.lstm.kernel.object_code import compiled
 
 
 @dataclass(frozen=True)

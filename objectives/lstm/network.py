@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from objectives.classification.messages import SequenceHyperparameters
-from objectives.fast_dropout import FastDropout
-from objectives.fast_lstm import FastLSTM
-from objectives.hyperparameters import Hyperparameters
-from objectives.learner import TrainedNetwork
+from objectives.lstm.fast_dropout import FastDropout
+from objectives.lstm.fast_lstm import FastLSTM
 from objectives.scaling import Scaling
+from objectives.search_space.hyperparameters import Hyperparameters
 from objectives.settings import MEDIAN, Quantiles
+from objectives.trials.learner import TrainedNetwork
 
 _LEAST_VARIANCE = (
     1e-5  # in scaled units, as in RevIN: a constant window must not be divided by zero

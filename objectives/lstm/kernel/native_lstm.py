@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from objectives.fused_lstm import fused_lstm
-from objectives.lstm_kernel.compiled_layer import CompiledLayer, states_of_many
+from objectives.lstm.fused_lstm import fused_lstm
+from objectives.lstm.kernel.compiled_layer import CompiledLayer, states_of_many
 
 
 def native_lstm(

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from objectives.lstm_kernel.layer_code import GATES
-from objectives.lstm_kernel.machine_code import machine_code, sizes_for
-from objectives.lstm_kernel.packing import (
+from objectives.lstm.kernel.layer_code import GATES
+from objectives.lstm.kernel.machine_code import machine_code, sizes_for
+from objectives.lstm.kernel.packing import (
     Floats,
     empty,
     pack,

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from objectives.graph_trainer import GraphTrainer
-from objectives.messages import Glimpse
-from objectives.training import Examples, Weights
+from objectives.trials.graph_trainer import GraphTrainer
+from objectives.trials.messages import Glimpse
+from objectives.trials.training import Examples, Weights
 
 Fitted = TypeVar("Fitted")
 

@@ -18,7 +18,7 @@ from optuna.pruners import (
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from objectives.fold_pruning import FoldwisePruner
+from objectives.search_space.fold_pruning import FoldwisePruner
 
 PrunerName = Literal[
     "median", "patient-median", "percentile", "successive-halving", "hyperband", "patient", "none"

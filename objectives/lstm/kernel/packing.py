@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.lstm_kernel.layer_code import GATES, Sizes, column_blocks
+from objectives.lstm.kernel.layer_code import GATES, Sizes, column_blocks
 
 Floats = NDArray[np.float32]
 _ALIGNMENT = 64  # bytes, of a line of the cache and of the longest vector

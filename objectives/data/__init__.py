@@ -1,0 +1,1 @@
+"""A table read, checked and described, before it is cut."""

@@ -1,0 +1,1 @@
+"""What a forecast is worth: metrics, naive forecasts, uncertainty and intervals."""

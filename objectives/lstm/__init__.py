@@ -1,0 +1,1 @@
+"""The network, and LSTM layers at the speed of the machine."""

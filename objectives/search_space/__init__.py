@@ -1,0 +1,1 @@
+"""What trials may draw, and which of them are pruned."""
