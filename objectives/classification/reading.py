@@ -15,7 +15,8 @@ from objectives.classification.settings import SequenceSettings
 from objectives.classification.tables import recordings_from_frame
 from objectives.classification.texts import recordings_from_texts
 from objectives.classification.ts_file import read_ts
-from objectives.data.reading import listed, read_table
+from objectives.data.reading import listed
+from objectives.data.table_file import read_table
 from objectives.errors import InputError
 
 

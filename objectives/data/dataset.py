@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 
 from objectives.data.calendar import calendar_columns, calendar_names
 from objectives.data.categories import indicator_names, read_categories
-from objectives.data.reading import (
-    check_columns,
-    check_once,
-    read_table,
-    read_values,
-)
+from objectives.data.reading import check_columns, check_once, read_values
+from objectives.data.table_file import read_table
 from objectives.data.time_grid import FILL_HINT, TimeGrid, find_grid
 from objectives.errors import InputError
 from objectives.settings import DataSettings, Fill

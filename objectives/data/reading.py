@@ -1,10 +1,8 @@
-"""From a file to named columns of numbers and timestamps, with one clear line for what is not."""
+"""From a table to named columns of numbers and timestamps, with one clear line for what is not."""
 
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,96 +14,6 @@ from objectives.settings import DataSettings
 
 _OFFSET = r"(?<=\d)\s*(?:[+-]\d\d:?\d\d|Z|UTC)$"
 _OFFSET_AFTER_TIME = r":\d\d.*" + _OFFSET
-
-
-def read_table(path: Path, source: str) -> pd.DataFrame:
-    """Read a CSV or Parquet file whole.
-
-    Args:
-        path: the file; Parquet is known by its suffix or its first bytes, anything else is CSV.
-        source: how messages name the file.
-
-    Returns:
-        One row for each data row (the header is not one), columns named by the header.
-
-    Raises:
-        InputError: the file is missing, a directory, empty, unreadable or ragged, or has no rows.
-    """
-    if path.is_dir():
-        raise InputError(f"{source}: is a directory: give the path of a CSV or Parquet file")
-    if not path.exists():
-        raise InputError(f"{source}: no such file ({path.absolute()}): check the path")
-    try:
-        frame = _read_parquet(path, source) if _is_parquet(path) else _read_csv(path, source)
-    except (OSError, EOFError) as error:
-        raise InputError(f"{source}: cannot be read: {_one_line(error)}") from error
-    if len(frame) == 0:
-        raise InputError(f"{source}: has a header but no rows of data")
-    return frame
-
-
-def _is_parquet(path: Path) -> bool:
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        return True
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
-def _read_parquet(path: Path, source: str) -> pd.DataFrame:
-    if path.stat().st_size == 0:
-        raise InputError(f"{source}: is empty")
-    try:
-        return pd.read_parquet(path)
-    except ValueError as error:  # pyarrow's ArrowInvalid is one
-        raise InputError(f"{source}: is not a Parquet file: {_one_line(error)}") from error
-
-
-def _read_csv(path: Path, source: str) -> pd.DataFrame:
-    try:
-        # read apart, because pandas renames a repeated name without a word
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-        _check_header([str(name) for name in header.iloc[0]], source)
-        # low_memory would mix types within a column
-        frame = pd.read_csv(path, low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise InputError(f"{source}: is empty") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{source}: is not a CSV text file in UTF-8 (byte 0x{error.object[error.start]:02x}): "
-            "save it as CSV in UTF-8 or as Parquet"
-        ) from error
-    except pd.errors.ParserError as error:
-        raise InputError(_ragged(str(error), source)) from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        # pandas takes surplus leading fields for an index when the first row has them
-        raise InputError(
-            f"{source}: row 0 has more fields than the header names ({len(frame.columns)}): "
-            "give every column a name"
-        )
-    return frame
-
-
-def _check_header(names: list[str], source: str) -> None:
-    if any("\x00" in name for name in names):
-        raise InputError(f"{source}: is not a CSV text file: save it as CSV in UTF-8 or as Parquet")
-    separator = next((sign for sign in ";\t|" if sign in names[0]), None)
-    if len(names) == 1 and separator is not None:
-        raise InputError(
-            f"{source}: the header {shown(names[0])} has no comma but {separator!r}: "
-            "separate fields by commas and write decimals with a point"
-        )
-    check_once([name for name in names if name], "the header", source)
-
-
-def _ragged(message: str, source: str) -> str:
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if found is None:
-        return f"{source}: is not a CSV file: {_one_line(message)}"
-    expected, line, received = (int(group) for group in found.groups())
-    return (
-        f"{source}: row {line - 2} (line {line}) has {received} fields where {expected} are "
-        "expected: quote text that contains a comma, or mend the row"
-    )
 
 
 def check_once(names: Sequence[str], where: str, source: str) -> None:
@@ -305,7 +213,3 @@ def listed(names: Iterable[str]) -> str:
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - 20} more" if len(quoted) > 20 else ""
     return ", ".join(quoted[:20]) + more
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from objectives.data.reading import read_table, read_times, read_values
+from objectives.data.reading import read_times, read_values
+from objectives.data.table_file import read_table
 from objectives.settings import DataSettings
 from reports.bundle import Metadata
 from reports.bundle.frames import check_columns, series_from_frame

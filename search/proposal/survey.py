@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from objectives.data.categories import MOST_CATEGORIES, category_labels
 from objectives.data.dataset import Dataset, dataset_from_frame
-from objectives.data.reading import check_once, listed, read_table, read_times, read_values, shown
+from objectives.data.reading import check_once, listed, read_times, read_values, shown
+from objectives.data.table_file import read_table
 from objectives.errors import InputError
 from objectives.settings import DataSettings, Fill
 from reports.wording import counted

@@ -203,7 +203,6 @@ BAD_FILES = {
         "data.csv: row 1 (line 3) has 4 fields where 3 are expected",
     ),
     "nameless": (b"x,y\n2024-01-01,1,2\n2024-01-02,1,3\n", "row 0 has more fields than the header"),
-    "semicolons": (b"t;x;y\n2024-01-01;1;2\n", "no comma but ';'"),
     "repeated": (b"t,x,y,x\n2024-01-01,1,2,3\n", "column 'x' is listed twice in the header"),
 }
 
