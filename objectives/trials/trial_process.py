@@ -4,13 +4,11 @@ The caller stays free of TensorFlow. Memory goes back to the system when the pro
 that dies takes nothing with it.
 """
 
-import gc
 import math
 import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,9 +28,18 @@ from objectives.export.messages import (
     ConversionRequest,
 )
 from objectives.lstm.kernel.object_code import compiled, remember
+from objectives.trials.answering import (
+    Asking,
+    Compiled,
+    Failed,
+    Outcome,
+    Request,
+    Started,
+    answer,
+    answer_gpus,
+)
 from objectives.trials.messages import (
     Compute,
-    DivergedError,
     Epoch,
     ForecastOutcome,
     ForecastRequest,
@@ -42,10 +49,6 @@ from objectives.trials.messages import (
     TrialRequest,
 )
 
-Prediction = ForecastRequest | ProbabilitiesRequest
-Request = TrialRequest | RefitRequest | Prediction | ConversionRequest | ComparisonRequest
-Predicted = ForecastOutcome | ProbabilitiesOutcome
-Outcome = TrialOutcome | RefitOutcome | Predicted | ConversionOutcome | ComparisonOutcome
 _FIRST = "objectives.trials.quiet_tensorflow"
 _PRELOADED = "objectives.trials.trial"
 _ONE_THREAD = Compute()
@@ -58,32 +61,6 @@ class TrialFailedError(RuntimeError):
 
 class LostTrialError(TrialFailedError):
     """A trial that ended without a result: its process was killed or hung, say, or memory ran out."""
-
-
-@dataclass(frozen=True)
-class _Started:
-    """The first sign of life of a process, which has TensorFlow imported by then."""
-
-
-@dataclass(frozen=True)
-class _Asking:
-    """After each epoch: shall the trial go on?"""
-
-    epoch: Epoch
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """Before the outcome: the layers' code that was not known yet."""
-
-    code: dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class _Failed:
-    reason: str
-    details: str
-    lost: bool = False
 
 
 @dataclass
@@ -171,7 +148,7 @@ def run_in_process(
     context = _context()
     ours, theirs = context.Pipe()
     arguments = (theirs, request, compute, dict(compiled))
-    process = context.Process(target=_serve, args=arguments, daemon=True)
+    process = context.Process(target=answer, args=arguments, daemon=True)
     started = time.perf_counter()
     try:
         process.start()
@@ -187,16 +164,16 @@ def run_in_process(
             while not ours.poll(_LOOK_SECONDS):
                 watched.look()
             message = _receive(ours)
-            if isinstance(message, _Started):
+            if isinstance(message, Started):
                 start_seconds = time.perf_counter() - started
-            elif isinstance(message, _Asking):
+            elif isinstance(message, Asking):
                 watched.note_memory()
                 wanted = go_on(message.epoch)
                 with suppress(BrokenPipeError):  # the process is gone; receiving will tell
                     ours.send(wanted)
-            elif isinstance(message, _Compiled):
+            elif isinstance(message, Compiled):
                 remember(message.code)
-            elif isinstance(message, _Failed):
+            elif isinstance(message, Failed):
                 error = (LostTrialError if message.lost else TrialFailedError)(message.reason)
                 error.add_note(message.details)
                 raise error
@@ -224,7 +201,7 @@ def count_gpus() -> int:
     """How many GPUs TensorFlow finds, asked in a process of its own."""
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve_count, args=(theirs,), daemon=True)
+    process = context.Process(target=answer_gpus, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -268,68 +245,3 @@ def _cause_of_death(exit_code: int | None, peak_memory: float) -> str:
         hint = ", as happens when memory runs out" if name == "SIGKILL" else ""
         return f"the trial's process was killed by {name}{hint}{seen}"
     return f"the trial's process ended without a result (exit code {exit_code}){seen}"
-
-
-def _serve_count(connection: Connection) -> None:
-    from objectives.trials import trial  # noqa: PLC0415
-
-    connection.send(trial.gpus())
-
-
-def _serve(
-    connection: Connection, request: Request, compute: Compute, known: dict[str, bytes]
-) -> None:
-    """Runs in the trial process: carry out the request and send what comes of it."""
-    # A collection that looks through all of TensorFlow's objects takes a quarter of a second, and makes
-    # this process copy the memory that they lie in.
-    gc.freeze()
-    remember(known)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from objectives.trials import trial  # noqa: PLC0415  (imported by the server, never by the caller)
-
-    def go_on(epoch: Epoch) -> bool:
-        connection.send(_Asking(epoch))
-        return bool(connection.recv())
-
-    try:
-        connection.send(_Started())
-        trial.prepare_device(compute)
-        outcome = _carry_out(request, go_on)
-        connection.send(_Compiled({s: c for s, c in compiled.items() if c is not known.get(s)}))
-        connection.send(outcome)
-    except DivergedError as error:
-        connection.send(_Failed(f"diverged: {error}", ""))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the worker is gone: nobody is left to tell
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        connection.send(_Failed(reason, traceback.format_exc(), lost=_of_means(error)))
-
-
-def _carry_out(request: Request, go_on: Callable[[Epoch], bool]) -> Outcome:
-    """Each kind of request by the module that knows how; these import TensorFlow and converters."""
-    if isinstance(request, ConversionRequest):
-        from objectives.export.conversion import convert  # noqa: PLC0415
-
-        return convert(request)
-    if isinstance(request, ComparisonRequest):
-        from objectives.export.comparison import compare  # noqa: PLC0415
-
-        return compare(request)
-    if isinstance(request, ProbabilitiesRequest):
-        from objectives.classification.predicting import probabilities  # noqa: PLC0415
-
-        return probabilities(request)
-    from objectives.trials import trial  # noqa: PLC0415
-
-    if isinstance(request, RefitRequest):
-        return trial.refit(request)
-    if isinstance(request, ForecastRequest):
-        return trial.forecast(request)
-    return trial.run_trial(request, go_on)
-
-
-def _of_means(error: Exception) -> bool:
-    """Whether memory ran out, of which TensorFlow has an error of its own, or a file failed."""
-    named = type(error).__name__ == "ResourceExhaustedError"
-    return named or isinstance(error, MemoryError | OSError)

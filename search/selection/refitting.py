@@ -24,6 +24,7 @@ from objectives.classification.messages import (
     TextTask,
 )
 from objectives.objective import any_hyperparameters
+from objectives.trials.answering import Request
 from objectives.trials.messages import (
     Compute,
     Epoch,
@@ -35,7 +36,7 @@ from objectives.trials.messages import (
     TrialOutcome,
     TrialRequest,
 )
-from objectives.trials.trial_process import Request, run_in_process
+from objectives.trials.trial_process import run_in_process
 from reports.files import write_text_atomically
 from search.classification.deciding import decide_endings
 from search.classification.validation import has_validation
