@@ -15,7 +15,8 @@ from search.stored_identity import NAIVE, TARGET_VALUES, stored_identity
 from search.study import is_classification
 from search.workers.budget import seconds_of_search
 from storage.database import Database
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from search.workers.worker import heartbeat, reachable
 from storage.artifacts import open_artifacts
 from storage.database import Database, open_storage
 from storage.errors import StorageError
-from storage.records import find_study
+from storage.studies import find_study
 
 _LOOK_SECONDS = 1.0
 

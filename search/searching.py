@@ -23,7 +23,8 @@ from search.workers.orphans import experimental
 from search.workers.worker import WorkOrder
 from search.workers.worker_name import WorkerName
 from storage.database import Database
-from storage.records import StudyRecord, find_study, record_of_study
+from storage.records import StudyRecord, record_of_study
+from storage.studies import find_study
 from storage.turn import wait_for_turn
 
 

@@ -16,7 +16,7 @@ from storage.database import Database, open_storage
 from storage.errors import StorageError, database_errors
 from storage.models import copy_models
 from storage.notes import moved_notes
-from storage.records import confirmation_name, study_names
+from storage.studies import confirmation_name, study_names
 
 _WRITES = 5
 CONNECTIONS_A_WORKER = 2  # one for the trial and one for its heartbeat

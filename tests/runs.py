@@ -10,7 +10,8 @@ import psutil
 
 from storage.database import open_storage
 from storage.errors import StorageError
-from storage.records import StudyRecord, TrialRecord, read_study
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import read_study
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 Found = TypeVar("Found")

@@ -20,7 +20,8 @@ from search.reporting.stored_forecasts import load_forecasts
 from search.selection.confirmed import read_runs
 from search.study import AnyStudy, ClassificationStudy
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 
 
 def execute(name: str, place: Place, storage: str | None, *, as_json: bool) -> int:

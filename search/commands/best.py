@@ -11,7 +11,7 @@ from reports.numbers import confirmation_numbers
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
 from search.selection.confirmed import crowned, no_winner, read_confirmation
-from storage.records import read_study
+from storage.studies import read_study
 
 
 def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) -> int:

@@ -10,7 +10,7 @@ from optuna_dashboard import wsgi
 from search.commands.opening import existing_url, results_folder
 from storage.artifacts import LOCATION, open_artifacts
 from storage.database import open_storage, redacted
-from storage.records import find_study
+from storage.studies import find_study
 
 _HOST = "127.0.0.1"  # it asks nobody for a password and lets everybody delete studies
 

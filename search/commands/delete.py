@@ -13,7 +13,7 @@ from reports.wording import counted
 from search.commands.opening import open_existing, results_folder
 from search.sections import STUDY_NAME
 from storage.artifacts import LOCATION, artifact_folder
-from storage.records import delete_study, read_study
+from storage.studies import delete_study, read_study
 
 
 def execute(

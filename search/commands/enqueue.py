@@ -11,7 +11,7 @@ from objectives.search_space.space import SearchSpace, Space, check_point
 from search.commands.opening import open_existing
 from search.stored_identity import stored_identity
 from search.study import is_classification
-from storage.records import find_study
+from storage.studies import find_study
 
 
 def execute(name: str, text: str, storage: str | None, out: Path | None) -> int:

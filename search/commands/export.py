@@ -12,7 +12,7 @@ from objectives.trials.trial_process import warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
 from search.workers.processes import worker_pool, workers_ended
-from storage.records import find_study
+from storage.studies import find_study
 
 if TYPE_CHECKING:
     from search.bundles.exporting import Exported

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from search.commands.opening import open_existing
-from storage.records import StudySummary, list_studies
+from storage.records import StudySummary
+from storage.studies import list_studies
 
 _STATES = ("complete", "pruned", "failed", "running", "waiting")
 

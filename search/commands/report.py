@@ -16,7 +16,8 @@ from search.commands.opening import open_existing, results_folder
 from search.reporting.reporting_again import report_again
 from search.reporting.study_figures import importances, study_figures
 from search.selection.confirmed import read_confirmation
-from storage.records import find_study, record_of_study
+from storage.records import record_of_study
+from storage.studies import find_study
 
 
 def execute(

@@ -16,7 +16,8 @@ from search.selection.confirmed import ended_runs
 from search.tasks import prepare_study, share_data
 from search.workers.devices import plan_compute
 from storage.database import Database, open_storage
-from storage.records import TrialRecord, confirmation_name, find_study, has_study, read_study
+from storage.records import TrialRecord
+from storage.studies import confirmation_name, find_study, has_study, read_study
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from search.commands.opening import open_existing
 from search.selection.confirmed import crowned, read_confirmation
 from search.stored_identity import stored_identity
 from search.watching.terminal_plots import curves_plot, history_plot
-from storage.records import StudyRecord, TrialRecord, read_study
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import read_study
 
 _MOST_ROWS = 200  # of a table; more take seconds to lay out, and nobody reads them
 _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan"}

@@ -10,7 +10,7 @@ from search.commands.opening import open_existing
 from storage import maintenance
 from storage.address import redacted
 from storage.database import open_storage
-from storage.records import study_names
+from storage.studies import study_names
 
 _SLOW_WRITE = 0.1  # seconds; a trial of 30 epochs writes about 60 times
 

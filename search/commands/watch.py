@@ -12,7 +12,8 @@ from search.sections import StudySettings
 from search.stored_identity import stored_identity
 from search.watching.progress import show_progress
 from search.workers.budget import shared_settings, trials_left
-from storage.records import find_study, record_of_study
+from storage.records import record_of_study
+from storage.studies import find_study
 
 _LOOK_SECONDS = 1.0
 

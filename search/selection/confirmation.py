@@ -23,13 +23,8 @@ from search.workers.orphans import experimental
 from search.workers.worker_name import WorkerName
 from storage.artifacts import LOCATION
 from storage.database import Database
-from storage.records import (
-    StudyRecord,
-    TrialRecord,
-    confirmation_name,
-    find_study,
-    record_of_study,
-)
+from storage.records import StudyRecord, TrialRecord, record_of_study
+from storage.studies import confirmation_name, find_study
 from storage.turn import wait_for_turn
 
 

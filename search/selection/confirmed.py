@@ -5,7 +5,8 @@ from math import fsum
 from reports.contents import Candidate, Confirmation
 from search.sections import ConfirmSettings
 from storage.database import Database
-from storage.records import StudyRecord, TrialRecord, confirmation_name, has_study, read_study
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import confirmation_name, has_study, read_study
 
 SETTINGS = "confirm"  # the attribute of the search's study that holds what all workers go by
 # Attributes of the runs: see `search.selection.confirmation`.

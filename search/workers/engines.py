@@ -32,7 +32,7 @@ from search.workers.orphans import any_running, trials_to_begin
 from search.workers.processes import LOOK_SECONDS
 from search.workers.worker import WorkOrder, reachable
 from storage.database import open_storage
-from storage.records import find_study
+from storage.studies import find_study
 
 _STOPPED = "stopped_runs"  # the study's attribute that names the runs whose workers shall end
 _ASK_SECONDS = 1.0

@@ -37,7 +37,7 @@ from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
 from storage.outage import outlast, passing
-from storage.records import find_study
+from storage.studies import find_study
 from storage.turn import wait_for_turn
 
 _OF_OPTUNA = (AssertionError, UnboundLocalError)  # take the place of what could not be told

@@ -47,7 +47,8 @@ from search.study import Study
 from search.workers.weights import load_weights
 from storage.artifacts import open_artifacts
 from storage.database import open_storage
-from storage.records import TrialRecord, find_study, record_of_study
+from storage.records import TrialRecord, record_of_study
+from storage.studies import find_study
 from tests.bench.outputs import AT_ONCE
 from tests.bench.quality import RUNS, SEEDS, TASKS, Changes, Task, check_data, report_of, study_of
 

@@ -35,7 +35,8 @@ from search.workers.samplers import SlotSampler, make_sampler
 from search.workers.slots import find_slot, seed_of
 from search.workers.worker import WorkOrder
 from storage.database import open_storage
-from storage.records import StudyRecord, find_study, record_of_study
+from storage.records import StudyRecord, record_of_study
+from storage.studies import find_study
 from tests.bench.lost_work import lost_epochs
 from tests.bench.trivial import work_without_training
 from tests.servers import postgresql_server

@@ -12,7 +12,8 @@ import numpy as np
 
 from storage.database import open_storage
 from storage.errors import StorageError
-from storage.records import StudyRecord, TrialRecord, read_study
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import read_study
 from tests.runs import tree, trial_process_of
 
 SINCE = 3  # epochs that shall have passed since the last checkpoint

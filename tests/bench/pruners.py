@@ -19,7 +19,7 @@ from rich.table import Table
 
 from objectives.search_space.pruning import PrunerName, make_pruner
 from storage.database import open_storage
-from storage.records import read_study
+from storage.studies import read_study
 
 ORDERS = 40
 Curves = list[list[float]]

@@ -19,7 +19,8 @@ from objectives.split import cut
 from objectives.trials.messages import ForecastTask, TrialRequest
 from objectives.trials.trial_process import run_in_process
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("lstm-search")

@@ -13,7 +13,7 @@ from search.cli import app
 from search.sections import StudySettings
 from search.workers.budget import seconds_searched, trials_left
 from storage.database import open_storage
-from storage.records import read_study
+from storage.studies import read_study
 
 
 def complete(*values: float) -> list[FrozenTrial]:

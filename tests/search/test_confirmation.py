@@ -25,7 +25,8 @@ from search.workers.budget import shared_settings, trials_left
 from storage.database import Database, open_storage
 from storage.errors import StorageError
 from storage.ledger import openings_of
-from storage.records import StudyRecord, TrialRecord, find_study, has_study, list_studies
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import find_study, has_study, list_studies
 from tests.runs import PATIENCE, Finished, Start, outcomes, stored, training_trial, tree, wait_for
 
 RUNS = "wave/confirmation"

@@ -8,7 +8,7 @@ import pytest
 
 from storage.database import open_storage
 from storage.errors import StorageError
-from storage.records import find_study, read_study
+from storage.studies import find_study, read_study
 from tests.runs import wait_for
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from search.cli import app
 from search.study import STORAGE_VARIABLE
 from storage.database import open_storage
-from storage.records import read_study
+from storage.studies import read_study
 from tests.runs import PATIENCE, Finished, outcomes, stored, training_in, wait_for
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from search.study import STORAGE_VARIABLE
 from storage.database import open_storage
-from storage.records import read_study
+from storage.studies import read_study
 from tests.runs import PATIENCE, Finished, outcomes, stored, training_in, wait_for
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -15,7 +15,7 @@ from search.selection.refitting import file_hash
 from storage.database import open_storage
 from storage.errors import StorageError
 from storage.ledger import Opening, openings_of
-from storage.records import find_study
+from storage.studies import find_study
 from tests.runs import Finished, Start, stored, tree, wait_for
 
 PICTURES = ("forecasts", "history", "loss_curves")

@@ -21,7 +21,8 @@ from objectives.trials.messages import ForecastTask
 from objectives.trials.scaled_rows import scaled_rows
 from search.study import STORAGE_VARIABLE
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 from tests.runs import (
     PATIENCE,
     Finished,

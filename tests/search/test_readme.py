@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from storage.database import open_storage
-from storage.records import read_study
+from storage.studies import read_study
 from tests.runs import PATIENCE, Finished, outcomes, stored
 
 ROOT = Path(__file__).parents[2]

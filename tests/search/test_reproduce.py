@@ -15,7 +15,7 @@ from objectives.errors import InputError
 from search.commands.reproduce import Sought, execute
 from search.joining import Place
 from storage.database import open_storage
-from storage.records import find_study
+from storage.studies import find_study
 from tests.runs import stored
 
 pytestmark = pytest.mark.usefixtures("processes")

@@ -15,7 +15,8 @@ import pytest
 from objectives.windows import input_windows, target_windows
 from search import Study, run_study
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 

@@ -14,7 +14,8 @@ from search.stored_identity import NAIVE, TARGET_VALUES
 from search.watching.progress import show_progress
 from search.watching.terminal_plots import curves_plot, history_plot, sparkline
 from storage.database import open_storage
-from storage.records import StudyRecord, TrialRecord, read_study
+from storage.records import StudyRecord, TrialRecord
+from storage.studies import read_study
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from storage.artifacts import (
 )
 from storage.errors import StorageError
 from storage.maintenance import back_up, copy_studies, restore
-from storage.records import delete_study
+from storage.studies import delete_study
 from tests.s3 import drop, keys, make_bucket
 
 MEBIBYTE = 2**20

@@ -16,8 +16,8 @@ from sqlalchemy import event, make_url, text
 
 from storage.database import Heartbeat, open_storage
 from storage.errors import StorageError
-from storage.records import delete_study, list_studies
 from storage.sqlite import put_back
+from storage.studies import delete_study, list_studies
 
 DEADLINE = 30  # seconds until a test that waits for an event gives up
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from sqlalchemy import event
 
 from storage.database import Database
-from storage.records import find_study
+from storage.studies import find_study
 
 
 def told(study: optuna.Study) -> list[tuple[object, ...]]:

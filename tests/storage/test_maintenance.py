@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from storage.errors import StorageError, is_full
 from storage.maintenance import back_up, copy_studies, examine, restore, upgrade
-from storage.records import StudyRecord, confirmation_name, read_study
+from storage.records import StudyRecord
+from storage.studies import confirmation_name, read_study
 
 STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.WAITING)
 

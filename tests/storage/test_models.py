@@ -20,7 +20,7 @@ from storage.models import (
     register_bundle,
     retire_model,
 )
-from storage.records import delete_study
+from storage.studies import delete_study
 
 Open = Callable[..., RDBStorage]
 ROUNDS = 8  # of tests/storage/workers/promote.py

@@ -8,7 +8,8 @@ from optuna.trial import TrialState, create_trial
 from sqlalchemy import event, text
 
 from storage.errors import StorageError
-from storage.records import delete_study, list_studies, read_study, record_of
+from storage.records import record_of
+from storage.studies import delete_study, list_studies, read_study
 from storage.turn import take_turn
 
 RATE = optuna.distributions.FloatDistribution(0.0, 1.0)

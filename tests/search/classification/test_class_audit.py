@@ -28,7 +28,7 @@ from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, classify_with
 from search.study import ClassificationStudy
 from storage.database import open_storage
 from storage.ledger import openings_of
-from storage.records import read_study
+from storage.studies import read_study
 
 pytestmark = pytest.mark.usefixtures("processes")
 

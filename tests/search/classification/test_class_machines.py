@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from storage.database import open_storage
-from storage.records import StudyRecord, read_study
+from storage.records import StudyRecord
+from storage.studies import read_study
 from tests.runs import PATIENCE, training_in, tree, wait_for
 
 Start = Callable[..., "subprocess.Popen[str]"]
