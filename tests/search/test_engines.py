@@ -68,7 +68,7 @@ def test_ctrl_c_ends_the_workers_on_the_nodes(
     postgresql_url: str,
     start: Start,
 ) -> None:
-    path = write_study(tmp_path, trials=6)
+    path = write_study(tmp_path, trials=6, epochs=500, pruner="none")  # not soon over
     options = ("--out", tmp_path / "runs", "--workers", "1")
     engine = ("--backend", "dask", "--scheduler", dask_scheduler)
     environment = {STORAGE_VARIABLE: postgresql_url}
