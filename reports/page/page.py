@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.certainty import TOO_SHORT
+from reports.certainty import TOO_SHORT, UNCLEAR
 from reports.classification.verdict import TOO_FEW
 from reports.contents import COMMAND, Forecasts
 from reports.page.cells import best_of
@@ -68,7 +68,8 @@ def _tone(verdict: str | None) -> str:
         return "open"
     if verdict.startswith(LOSSES):
         return "lost"
-    return "open" if verdict.endswith((TOO_FEW, TOO_SHORT)) else "won"
+    unsure = UNCLEAR in verdict or verdict.endswith((TOO_FEW, TOO_SHORT))
+    return "open" if unsure else "won"
 
 
 def _so_far(numbers: Mapping[str, Any]) -> str:
