@@ -6,7 +6,7 @@ Importing this module imports TensorFlow; the forkserver does so once, for every
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,7 @@ class _Retrained:
 
     network: TrainedNetwork
     replayed: Replayed
-    restarts: int = 0
+    restarts: int
 
 
 def _retrain(everything: Loaded[Any], member: Member) -> _Retrained:
@@ -206,7 +206,7 @@ def _retrain(everything: Loaded[Any], member: Member) -> _Retrained:
     Raises:
         DivergedError: the first attempt has diverged.
     """
-    attempts: list[_Retrained] = []
+    attempts: list[tuple[TrainedNetwork, Replayed]] = []
     for restarts in range(_MOST_ATTEMPTS):
         trainer = everything.trainer(attempt_seed(member.seed, restarts + 1))
         try:
@@ -216,10 +216,11 @@ def _retrain(everything: Loaded[Any], member: Member) -> _Retrained:
                 continue  # what an earlier one has learnt is not lost
             raise
         weights = tuple(trainer.network.get_weights())
-        attempts.append(_Retrained(TrainedNetwork(member.hyperparameters, weights), replayed))
+        attempts.append((TrainedNetwork(member.hyperparameters, weights), replayed))
         if member.most_loss is None or replayed.loss <= member.most_loss:
             break
-    return replace(min(attempts, key=lambda attempt: attempt.replayed.loss), restarts=restarts)
+    network, replayed = min(attempts, key=lambda attempt: attempt[1].loss)
+    return _Retrained(network, replayed, restarts)
 
 
 def forecast(request: ForecastRequest) -> ForecastOutcome:
