@@ -1,9 +1,12 @@
 """Searches as real processes, seen from outside: through their database and their process tree."""
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from signal import SIGCHLD
 from typing import Any, TypeVar
 
 import psutil
@@ -79,10 +82,24 @@ def server_of(worker: int) -> psutil.Process | None:
 def trial_process_of(worker: int) -> psutil.Process | None:
     """The process of the trial that a worker has running."""
     server = server_of(worker)
+    return forked_by(server) if server else None
+
+
+def forked_by(server: psutil.Process) -> psutil.Process | None:
+    """The process that a forkserver has forked; what it runs while it still imports is none."""
     try:
-        return next(iter(server.children()), None) if server else None
+        return next(iter(server.children()), None) if SIGCHLD in caught_by(server.pid) else None
     except _ENDS:
         return None
+
+
+def caught_by(pid: int) -> set[int]:
+    """The signals that a process has handlers for; a forkserver has its first when it can fork."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        handled = int(re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)[0], 16)
+        return {number for number in range(1, 65) if handled >> (number - 1) & 1}
+    return set()
 
 
 def tree(pid: int) -> list[psutil.Process]:

@@ -4,7 +4,6 @@ TensorFlow and converters are imported where a request needs them: the caller kn
 """
 
 import gc
-import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +78,6 @@ def answer(
     # this process copy the memory that they lie in.
     gc.freeze()
     remember(known)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from objectives.trials import trial  # noqa: PLC0415  (imported by the server, never by the caller)
 
     def go_on(epoch: Epoch) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.util import get_temp_dir
@@ -146,6 +146,7 @@ def run_in_process(
         TrialFailedError: training diverged or raised.
     """
     context = _context()
+    _start_server()
     ours, theirs = context.Pipe()
     arguments = (theirs, request, compute, dict(compiled))
     process = context.Process(target=answer, args=arguments, daemon=True)
@@ -194,12 +195,13 @@ def run_in_process(
 def warm_up() -> None:
     """Let TensorFlow be imported for the processes to come, while the caller does something else."""
     _context()
-    forkserver.ensure_running()
+    _start_server()
 
 
 def count_gpus() -> int:
     """How many GPUs TensorFlow finds, asked in a process of its own."""
     context = _context()
+    _start_server()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=answer_gpus, args=(theirs,), daemon=True)
     process.start()
@@ -218,6 +220,19 @@ def _context() -> ForkServerContext:
     # A worker of joblib's tells its processes to start others by "loky": they must know that name.
     context.set_forkserver_preload([_FIRST, _PRELOADED, "joblib.externals.loky"])
     return context
+
+
+def _start_server() -> None:
+    """Start the server unless it runs, deaf to Ctrl-C, which its caller is there to answer.
+
+    By itself it ignores Ctrl-C only once it has imported all, and until then would print a traceback.
+    """
+    resource_tracker.ensure_running()  # else the server starts it, and unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_server() -> None:

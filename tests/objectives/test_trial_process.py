@@ -268,3 +268,21 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}} & {{"tensorflow", "
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines() == ["1", ""], done.stderr[-2000:]
+
+
+def test_a_server_that_still_imports_is_deaf_to_ctrl_c():
+    script = """
+import os, signal
+from multiprocessing import forkserver
+from objectives.trials.trial_process import count_gpus, warm_up
+warm_up()
+server = forkserver._forkserver._forkserver_pid
+os.kill(server, signal.SIGINT)
+count_gpus()
+print(server == forkserver._forkserver._forkserver_pid)
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\nset()\n", "")

@@ -30,7 +30,7 @@ from search.bundles.exporting import Exported, export_if_changed, export_study
 from search.study import Study
 from storage.database import Database, open_storage
 from storage.models import list_models
-from tests.runs import PATIENCE, Start, server_of, tree, wait_for
+from tests.runs import PATIENCE, Start, forked_by, server_of, tree, wait_for
 
 DEFAULT = ("onnx", "keras")
 Request = ConversionRequest | ComparisonRequest
@@ -309,7 +309,7 @@ def test_an_interrupted_export_does_not_wait_for_what_it_converts(
     before = contents(copied / "bundle")
     process = start("export", copied.name, "--out", copied.parent)
     server = wait_for(lambda: server_of_any(process.pid), process)
-    converting = wait_for(lambda: next(iter(server.children()), None), process)
+    converting = wait_for(lambda: forked_by(server), process)
     converting.suspend()  # a conversion without end
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)  # until nobody has its outputs any more
