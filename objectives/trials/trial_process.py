@@ -9,8 +9,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
@@ -198,6 +198,21 @@ def warm_up() -> None:
     _start_server()
 
 
+@contextmanager
+def ctrl_c_held_off() -> Iterator[None]:
+    """Let what a block starts be deaf to Ctrl-C, which its caller is there to answer.
+
+    A process that has handlers hears it once it unblocks the signal. One that still imports would die of
+    it, with a traceback on the terminal.
+    """
+    resource_tracker.ensure_running()  # else the block starts it, and that unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def count_gpus() -> int:
     """How many GPUs TensorFlow finds, asked in a process of its own."""
     context = _context()
@@ -223,16 +238,8 @@ def _context() -> ForkServerContext:
 
 
 def _start_server() -> None:
-    """Start the server unless it runs, deaf to Ctrl-C, which its caller is there to answer.
-
-    By itself it ignores Ctrl-C only once it has imported all, and until then would print a traceback.
-    """
-    resource_tracker.ensure_running()  # else the server starts it, and unblocks the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with ctrl_c_held_off():  # it ignores Ctrl-C itself, but only once it has imported all
         forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_server() -> None:

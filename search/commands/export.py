@@ -11,7 +11,7 @@ from objectives.export.messages import Format
 from objectives.trials.trial_process import warm_up
 from reports.bundle.loading import load_bundle
 from search.commands.opening import open_existing, results_folder
-from search.workers.processes import worker_pool, workers_ended
+from search.workers.processes import submit, workers_ended
 from storage.studies import find_study
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def execute(name: str, formats: str, storage: str | None, out: Path | None) -> i
         find_study(open_existing(storage, out), name)
         raise InputError(f"{directory}: has no files of study {name!r}; name its folder with --out")
     with workers_ended():
-        worker_pool(1).submit(warm_up)
+        submit(warm_up, workers=1)
         exported = _export(open_existing(storage, out), name, directory, wanted)
     print_complaints(exported.problems, exported.warnings)
     if exported.bundle is not None:

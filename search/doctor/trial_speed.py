@@ -14,7 +14,7 @@ from objectives.settings import DataSettings, SplitSettings, TrainingSettings
 from objectives.split import cut
 from objectives.trials.messages import Compute, ForecastTask, TrialOutcome, TrialRequest
 from objectives.trials.trial_process import TrialFailedError, run_in_process
-from search.workers.processes import worker_pool
+from search.workers.processes import submit, worker_pool
 
 TYPICAL = Hyperparameters(
     timesteps=48,
@@ -95,12 +95,11 @@ def measure_trial(hyperparameters: Hyperparameters, gpus: int) -> TrialSpeed:
     Raises:
         TrialFailedError: it came to no result; the message says why in one line.
     """
-    executor = worker_pool(1)
     try:
         with TemporaryDirectory(prefix="lstm_search_") as folder:
             task = _task(Path(folder))
             request = TrialRequest(task, hyperparameters, seed=0)
-            pending = executor.submit(_train, request, Compute(gpu=0 if gpus else None))
+            pending = submit(_train, request, Compute(gpu=0 if gpus else None), workers=1)
             first, outcome = pending.result(timeout=_PATIENCE)
     except TimeoutError:
         raise TrialFailedError(f"no result within {_PATIENCE} seconds") from None
@@ -109,7 +108,7 @@ def measure_trial(hyperparameters: Hyperparameters, gpus: int) -> TrialSpeed:
     except OSError as error:
         raise TrialFailedError(f"its data cannot be written: {error}") from None
     finally:
-        executor.shutdown(wait=True, kill_workers=True)
+        worker_pool().shutdown(wait=True, kill_workers=True)
     seconds = outcome.seconds
     return TrialSpeed(
         first_start=first.seconds["start"],

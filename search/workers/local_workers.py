@@ -10,7 +10,7 @@ import optuna
 from objectives.trials.trial_process import LostTrialError
 from search.workers.interruption import interruptions_noted
 from search.workers.orphans import any_running, requeue_orphans, trials_to_begin
-from search.workers.processes import LOOK_SECONDS, worker_pool
+from search.workers.processes import LOOK_SECONDS, submit, worker_pool
 from search.workers.worker import WorkOrder, work
 
 Running = dict[Future[None], int]
@@ -66,8 +66,10 @@ def _keep_busy(
     """Give work to idle workers; `running` holds the number of each that has some."""
     while (left := trials_to_begin(found, order.study)) or running or any_running(found):
         idle = sorted(set(range(len(order.compute))) - set(running.values()))
-        executor = worker_pool(len(order.compute))
-        running |= {executor.submit(work, order, number): number for number in idle[:left]}
+        running |= {
+            submit(work, order, number, workers=len(order.compute)): number
+            for number in idle[:left]
+        }
         for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done if running else ():
             del running[future]
             future.result()

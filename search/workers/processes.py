@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
 
-from objectives.trials.trial_process import LostTrialError
+from objectives.trials.trial_process import LostTrialError, ctrl_c_held_off
 from search.workers.interruption import Heed, interruptions_noted
 
 LOOK_SECONDS = 0.5
@@ -51,6 +51,16 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def submit(
+    task: Callable[..., Result], *arguments: object, workers: int | None = None
+) -> Future[Result]:
+    """Have a worker, one of so many, carry out a task; those that this starts are deaf to Ctrl-C."""
+    executor = worker_pool(workers)
+    with ctrl_c_held_off():
+        submitted: Future[Result] = executor.submit(task, *arguments)
+        return submitted
+
+
 def outcome_of(task: Callable[[], Result], workers: int | None = None) -> Result:
     """Let a worker, one of so many, carry out a task; wait for what comes of it.
 
@@ -77,15 +87,14 @@ def despite_losses(task: Callable[[], Result]) -> Result:
 
 
 def _outcome_once(task: Callable[[], Result], workers: int | None, heed: Heed) -> Result:
-    executor = worker_pool(workers)
     try:
-        future: Future[Result] = executor.submit(task)
+        future = submit(task, workers=workers)
         while wait([future], LOOK_SECONDS).not_done:
             heed()
         heed()  # before what ended it too is taken for its failure
         return future.result()
     except KeyboardInterrupt:
-        executor.shutdown(wait=True, kill_workers=True)
+        worker_pool().shutdown(wait=True, kill_workers=True)
         raise
     except BrokenProcessPool:
         raise LostTrialError(

@@ -19,6 +19,7 @@ def listening(stop: Path) -> Iterator[Callable[[], str | None]]:
 
     signal.signal(signal.SIGINT, note)
     before = signal.signal(signal.SIGTERM, note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held off while it started
     parent = os.getppid()
 
     def reason() -> str | None:

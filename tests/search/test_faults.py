@@ -160,11 +160,18 @@ def test_a_trial_that_runs_out_of_memory_fails_with_the_reason_and_the_search_go
         except StorageError:
             return None  # the study has not begun
         victim = trial and trial_process_of(trial.attributes["worker"][1])
-        if trial is None or victim is None or trial.intermediate_values:
+        if trial is None or victim is None:
             return None
-        # What it has so far and not a page more: the next allocation fails.
-        victim.rlimit(psutil.RLIMIT_AS, (victim.memory_info().vms,) * 2)
-        return trial
+        with suppress(psutil.NoSuchProcess):
+            victim.suspend()
+            now = stored(tmp_path).trials[trial.number]
+            early = now.state == "running" and not now.intermediate_values
+            if early:
+                # What it has so far and not a page more: the next allocation fails.
+                victim.rlimit(psutil.RLIMIT_AS, (victim.memory_info().vms,) * 2)
+            victim.resume()
+            return now if early else None
+        return None
 
     trial = wait_for(starved, process)
     _, errors = process.communicate(timeout=PATIENCE)

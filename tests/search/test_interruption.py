@@ -260,3 +260,23 @@ def test_another_thread_than_the_main_one_is_never_interrupted() -> None:
     thread.start()
     thread.join()
     assert ended
+
+
+def test_a_worker_that_still_imports_is_deaf_to_ctrl_c() -> None:
+    code = (
+        "import os, psutil, signal\n"
+        "from search.workers.processes import submit, workers_ended\n"
+        "with workers_ended():\n"
+        "    asked = submit(os.getpid, workers=1)\n"
+        "    for child in psutil.Process().children():\n"
+        "        child.send_signal(signal.SIGINT)\n"
+        "    print(psutil.Process(asked.result()).ppid() == os.getpid())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
