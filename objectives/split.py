@@ -247,7 +247,7 @@ def _by_date(rows: int, settings: SplitSettings, times: pd.DatetimeIndex | None)
 
 def _date(key: str, text: str, times: pd.DatetimeIndex) -> pd.Timestamp:
     """Read a date of the split, in UTC if the data are, and check that the data reach it."""
-    date = pd.to_datetime(text, errors="coerce")
+    date = pd.to_datetime(text, errors="coerce", format="ISO8601")
     if pd.isna(date):
         raise InputError(f"[split] {key}: expected a date such as 2024-01-31, received {text!r}")
     if times.tz is not None:

@@ -5,6 +5,8 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
+from objectives.errors import InputError
+
 _SPANS = tuple(pd.Timedelta(days=days) for days in (1, 7, 365))
 _PER_YEAR = {"M": 12, "BM": 12, "Q": 4, "BQ": 4}
 _LARGEST_LAG = 10_000
@@ -55,8 +57,16 @@ def find_season(
 
     Returns:
         The period in rows; 1 (repeat the last value) where the rows show no period of 2 or more.
+
+    Raises:
+        InputError: the period asked for is not shorter than the training rows.
     """
     if given is not None:
+        if given >= len(values):
+            raise InputError(
+                f"[data] season = {given}: the training part has {len(values)} rows: give a shorter "
+                "period, or leave it out to have one found"
+            )
         return given
     half = len(values) // 2  # two full periods at least, so that one can be checked on the other
     found = {period for period in natural_periods(step, frequency) if period <= half}

@@ -207,8 +207,11 @@ def check_point(point: Mapping[str, Any], space: Space[Any]) -> None:
                 f"enqueue: the space does not vary {name!r}; it varies {', '.join(sorted(varied))}"
             )
         distribution = varied[name]
+        # Optuna takes the text of a number for one, and gives the trial the text.
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = number or isinstance(distribution, CategoricalDistribution)
         try:
-            inside = distribution._contains(distribution.to_internal_repr(value))
+            inside = fits and distribution._contains(distribution.to_internal_repr(value))
         except (TypeError, ValueError):
             inside = False
         if not inside:

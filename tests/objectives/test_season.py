@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from objectives.data.season import find_season, natural_periods
+from objectives.errors import InputError
 
 HOUR = pd.Timedelta(hours=1)
 
@@ -42,6 +43,12 @@ def test_calendars_have_periods_too(frequency, periods):
 
 def test_a_given_season_is_returned_as_it_is():
     assert find_season(wave(500, 24), HOUR, given=17) == 17
+
+
+def test_a_given_season_must_be_shorter_than_the_training_rows():
+    assert find_season(wave(500, 24), HOUR, given=499) == 499
+    with pytest.raises(InputError, match="season = 500: the training part has 500 rows"):
+        find_season(wave(500, 24), HOUR, given=500)
 
 
 def test_the_better_natural_period_wins():

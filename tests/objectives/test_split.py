@@ -139,6 +139,7 @@ def test_dates_for_aware_timestamps_are_taken_as_utc(text):
         (("2024-02-05", "2024-01-30", None), "test_from must be later than validation_from"),
         (("2024-01-30", "2024-02-05", "2024-02-05"), "test_until must be later than test_from"),
         (("2024-13-30", "2024-02-05", None), "validation_from: expected a date"),
+        (("30/01/2024", "2024-02-05", None), "validation_from: expected a date such as 2024-01-31"),
         (("2024-01-30T00:00Z", "2024-02-05", None), "validation_from = .* has a UTC offset"),
     ],
 )
