@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 
-_OFFSET = r"(?<=\d)\s*(?:[+-]\d\d:?\d\d|Z|UTC)$"
+_OFFSET = r"(?<=\d)\s*(?:[+-]\d\d(?::?\d\d)?|Z|UTC)$"
+_MISSING = {"", "None"}
 _OFFSET_AFTER_TIME = r":\d\d.*" + _OFFSET
 
 
@@ -119,11 +120,18 @@ def to_numbers(column: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[n
     column = column.astype(object)
     try:
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    except TypeError:  # lists and other objects, which coerce does not cover
-        return np.full(len(column), np.nan), present
+    except (TypeError, OverflowError):  # lists, integers beyond any float: coerce covers neither
+        numbers = np.array([_number(cell) for cell in column])
     bad = np.isnan(numbers) & present
-    bad[bad] = column[bad].map(lambda cell: str(cell).strip() != "").to_numpy(np.bool_)
+    bad[bad] = column[bad].map(lambda cell: str(cell).strip() not in _MISSING).to_numpy(np.bool_)
     return numbers, bad
+
+
+def _number(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
 
 
 def read_times(column: "pd.Series[Any]", source: str) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:

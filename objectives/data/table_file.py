@@ -1,15 +1,20 @@
 """From a CSV or Parquet file to a table of cells, with one clear line for what is no such file."""
 
 import csv
+import lzma
 import re
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from objectives.data.reading import check_once
+from objectives.data.reading import check_once, to_numbers
 from objectives.errors import InputError
 
+_BROKEN_ARCHIVES = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _DECIMAL_COMMAS = r"\s*[+-]?\d*(?:\d|,\d+)(?:[eE][+-]?\d+)?\s*"
 
 
@@ -35,7 +40,7 @@ def read_table(path: Path, source: str) -> pd.DataFrame:
         raise InputError(f"{source}: no such file ({path.absolute()}): check the path")
     try:
         frame = _read_parquet(path, source) if _is_parquet(path) else _read_csv(path, source)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, ImportError, *_BROKEN_ARCHIVES) as error:
         raise InputError(f"{source}: cannot be read: {_one_line(error)}") from error
     if len(frame) == 0:
         raise InputError(f"{source}: has a header but no rows of data")
@@ -67,6 +72,7 @@ def _read_csv(path: Path, source: str) -> pd.DataFrame:
         frame = pd.read_csv(path, sep=separator, low_memory=False)
         if separator != "," and any(_has_decimal_commas(column) for _, column in frame.items()):
             frame = pd.read_csv(path, sep=separator, decimal=",", low_memory=False)
+        _put_back_none(frame, path, separator)
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{source}: is empty") from error
     except UnicodeDecodeError as error:
@@ -89,7 +95,8 @@ def _separator(path: Path) -> str:
     """The sign that separates most names of the header; a comma where none does."""
     line = _first_row(path, "\x1f", csv.QUOTE_NONE)
     bare = re.sub(r'"[^"]*"', "", "".join(line))
-    return max(",;\t|", key=bare.count)
+    found = max(";\t|,", key=bare.count)  # where two are alike, a comma is the one within a name
+    return found if found in bare else ","
 
 
 def _first_row(path: Path, separator: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> list[str]:
@@ -110,6 +117,26 @@ def _check_header(names: list[str], source: str) -> None:
     if any("\x00" in name for name in names):
         raise InputError(f"{source}: is not a CSV text file: save it as CSV in UTF-8 or as Parquet")
     check_once([name for name in names if name], "the header", source)
+
+
+def _put_back_none(frame: pd.DataFrame, path: Path, separator: str) -> None:
+    """Let "None" be a word, such as no holiday, in columns of words: to pandas the cell is missing."""
+    places = [
+        place
+        for place, (_, column) in enumerate(frame.items())
+        if column.isna().any() and _has_words(column)
+    ]
+    if places and isinstance(frame.index, pd.RangeIndex):
+        cells = pd.read_csv(path, sep=separator, usecols=places, dtype=str, keep_default_na=False)
+        for name, column in cells.items():
+            found = column == "None"
+            if found.any():
+                frame[name] = frame[name].astype(object).mask(found, "None")
+
+
+def _has_words(column: "pd.Series[Any]") -> bool:
+    numbers, others = to_numbers(column)
+    return bool(np.isfinite(numbers).sum() <= others.sum())
 
 
 def _has_decimal_commas(column: "pd.Series[Any]") -> bool:

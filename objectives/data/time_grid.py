@@ -39,7 +39,7 @@ def find_grid(column: "pd.Series[Any]", settings: DataSettings, source: str) -> 
     if frequency is not None:
         return TimeGrid(times, None, frequency)
     step = pd.Timedelta(int(distances[counts.argmax()]), unit=times.unit)
-    complete, frequency = _complete(times, step, where)
+    complete, frequency = _complete(times, wall, step, where)
     present = complete.isin(times)  # (rows with the missing timestamps,)
     if settings.fill == "none":
         row = int(present.argmin()) - 1  # none is missing before the first hole
@@ -79,7 +79,7 @@ def _calendar(wall: pd.DatetimeIndex) -> str | None:
 
 
 def _complete(
-    times: pd.DatetimeIndex, step: pd.Timedelta, where: str
+    times: pd.DatetimeIndex, wall: pd.DatetimeIndex, step: pd.Timedelta, where: str
 ) -> tuple[pd.DatetimeIndex, str | None]:
     """Return the fewest timestamps that include all of these, by steps or by a named calendar."""
     first, last = times[0], times[-1]
@@ -87,11 +87,14 @@ def _complete(
     odd = distances % step.to_timedelta64() != np.timedelta64(0)
     size = len(times) * _LARGEST_GROWTH if odd.any() else (last - first) // step + 1
     best: tuple[pd.DatetimeIndex, str | None] | None = None
-    month = first.month_name()[:3].upper()
-    for name in (f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME", "B"):
-        calendar = pd.date_range(first, last, freq=name, unit=times.unit)
-        if len(calendar) < size and times.isin(calendar).all():
-            best, size = (calendar, name), len(calendar)
+    month = wall[0].month_name()[:3].upper()
+    names = [f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME", "B"]
+    if step == pd.Timedelta(days=1):
+        names.append("D")  # some of 23 or 25 hours, else they are steps
+    for name in names:
+        calendar = pd.date_range(wall[0], wall[-1], freq=name, unit=wall.unit)
+        if len(calendar) < size and wall.isin(calendar).all():
+            best, size = (_instants(calendar, times, wall), name), len(calendar)
     if best is None and odd.any():
         row = int(odd.argmax()) + 1
         raise InputError(
@@ -107,3 +110,14 @@ def _complete(
             "missing: mend the timestamps or resample"
         )
     return best or (pd.date_range(first, last, freq=step, unit=times.unit), None)
+
+
+def _instants(
+    calendar: pd.DatetimeIndex, times: pd.DatetimeIndex, wall: pd.DatetimeIndex
+) -> pd.DatetimeIndex:
+    """The instants of wall-clock times; one that no row has gets the UTC offset of the row before."""
+    if times.tz is None:
+        return calendar
+    rows = wall.searchsorted(calendar, side="right") - 1  # (calendar,)
+    offsets = wall - times.tz_localize(None)  # (rows,)
+    return (calendar - offsets[rows]).tz_localize("UTC").as_unit(times.unit)

@@ -139,6 +139,15 @@ def test_calendars_are_regular(frequency):
     assert (dataset.step, dataset.frequency) == (None, frequency)
 
 
+def test_offsets_in_hours_alone_are_read_when_the_clocks_change():
+    times = pd.date_range("2024-03-30 12:00", periods=48, freq="h", tz="Europe/Berlin")
+    texts = times.strftime("%Y-%m-%d %H:%M:%S%z").str.removesuffix(
+        "00"
+    )  # as PostgreSQL writes them
+    dataset = dataset_from_frame(hourly().assign(t=texts), settings())
+    assert list(dataset.times) == list(times.tz_convert("UTC"))
+
+
 def test_weeks_have_a_step():
     times = pd.date_range("2000-01-01", periods=48, freq="W")
     assert dataset_from_frame(hourly().assign(t=times), settings()).step == pd.Timedelta(days=7)
@@ -181,12 +190,37 @@ def test_a_missing_month_is_filled_by_the_calendar():
     assert dataset.filled == {"y": 1, "x": 1}
 
 
+@pytest.mark.parametrize("frequency", ["D", "B", "MS"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_holes_in_local_calendars_are_told_by_wall_clocks(frequency, as_text):
+    times = pd.date_range("2024-03-01", periods=48, freq=frequency, tz="Europe/Berlin")
+    frame = hourly().assign(t=times.map(str) if as_text else times).drop(index=7)
+    dataset = dataset_from_frame(frame, settings(fill="forward"))
+    assert list(dataset.times) == list(times.tz_convert("UTC"))
+    assert (dataset.step, dataset.frequency) == (None, frequency)
+    assert dataset.filled == {"y": 1, "x": 1}
+
+
 def test_holidays_are_missing_business_days_and_weekends_are_not():
     times = pd.date_range("2024-01-01", periods=48, freq="B")
     message = failure(
         lambda: dataset_from_frame(hourly().assign(t=times).drop(index=7), settings())
     )
     assert "1 timestamps at distances of B are missing" in message
+
+
+def test_none_is_a_word_among_words_and_a_missing_cell_among_numbers(tmp_path):
+    write(tmp_path, b"y,x,h\n1,None,None\n2,5,Easter\n3,None,\n4,7,None\n")
+    choice = settings(path="data.csv", time=None, categorical=("h",), first_row=1, fill="forward")
+    dataset = read_dataset(choice, tmp_path)
+    assert dataset.columns == ("y", "x", "h=Easter", "h=None")
+    assert dataset.values.tolist() == [[2, 5, 1, 0], [3, 5, 1, 0], [4, 7, 0, 1]]
+
+
+def test_none_is_a_word_where_all_cells_have_it(tmp_path):
+    write(tmp_path, b"y,h\n1,None\n2,None\n")
+    choice = settings(path="data.csv", time=None, categorical=("h",))
+    assert read_dataset(choice, tmp_path).columns == ("y", "h=None")
 
 
 # bad files
@@ -222,10 +256,14 @@ def test_bad_parquet_gets_one_line(tmp_path, content):
     assert message.startswith("data.parquet: is ")
 
 
-def test_a_broken_archive_gets_one_line(tmp_path):
-    write(tmp_path, b"no archive", "data.csv.gz")
-    message = failure(lambda: read_dataset(settings(path="data.csv.gz"), tmp_path))
-    assert message.startswith("data.csv.gz: cannot be read")
+@pytest.mark.parametrize("kind", ["gz", "zip", "xz", "bz2"])
+@pytest.mark.parametrize(
+    "content", [b"no archive", b"\x1f\x8b\x08" + b"\0" * 6 + b"\xff" * 40], ids=["none", "damaged"]
+)
+def test_a_broken_archive_gets_one_line(tmp_path, kind, content):
+    write(tmp_path, content, f"data.csv.{kind}")
+    message = failure(lambda: read_dataset(settings(path=f"data.csv.{kind}"), tmp_path))
+    assert message.startswith(f"data.csv.{kind}: cannot be read")
 
 
 def test_files_that_are_not_there_get_one_line(tmp_path):
@@ -301,6 +339,7 @@ BAD_TABLES = {
         ["'t', row 4", "'2024-13-01'"],
     ),
     "words": (hourly().assign(t="soon"), {}, ["'t', row 0", "'soon'"]),
+    "beyond any float": (with_cells("y", {7: 10**400}), {}, ["'y', row 7", "expected a number"]),
     "numbers": (hourly().assign(t=range(48)), {}, ["'t', row 0", "number 0"]),
     "offset missing": (
         hourly().assign(

@@ -57,6 +57,8 @@ def test_names_may_hold_what_separates_other_files(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text('t,"a;b;c|d",x;y\n1,2,3\n')
     assert list(read_table(path, "data.csv")) == ["t", "a;b;c|d", "x;y"]
+    path.write_text("t;load, MW\n1;2,5\n")
+    assert list(read_table(path, "data.csv")) == ["t", "load, MW"]
 
 
 @pytest.mark.parametrize(
