@@ -95,7 +95,8 @@ def _separator(path: Path) -> str:
     """The sign that separates most names of the header; a comma where none does."""
     line = _first_row(path, "\x1f", csv.QUOTE_NONE)
     bare = re.sub(r'"[^"]*"', "", "".join(line))
-    found = max(";\t|,", key=bare.count)  # where two are alike, a comma is the one within a name
+    # Of as many semicolons as commas the commas are those within names.
+    found = max(";,\t|", key=bare.count)
     return found if found in bare else ","
 
 
