@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from objectives.classification.recordings import Recordings
+from objectives.classification.roles import groups_of, is_test, labels_of, roles_of
 from objectives.classification.settings import SequenceSettings
-from objectives.classification.tables import groups_of, is_test, labels_of, roles_of
 from objectives.classification.vocabulary import numbered, words_of
 from objectives.data.reading import check_once
 from objectives.errors import InputError
