@@ -5,14 +5,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from objectives.classification.messages import SequenceTask, TextTask
 from objectives.classification.reading import read_sequences, sequences_from_frame
 from objectives.classification.sequences import Sequences, SequenceSplit
 from objectives.classification.split import split_hash, split_sequences
+from objectives.classification.windows import rows_within
 from objectives.errors import InputError
-from search.preparation import write_rows
+from search.preparation import beyond_single_precision, write_rows
 from search.study import ONE_FOLD, ClassificationStudy
 
 
@@ -54,7 +56,25 @@ def prepare_sequences(
         read_sequences(study.data) if frame is None else sequences_from_frame(frame, study.data)
     )
     split = split_sequences(sequences, study.split, study.study.seed)
+    if not sequences.words:
+        _check_precision(sequences, split)
     return SequencePreparation(sequences, split, split_hash(split))
+
+
+def _check_precision(sequences: Sequences, split: SequenceSplit) -> None:
+    """Raise InputError for a feature whose training rows single precision hardly tells apart."""
+    training = np.unique(np.concatenate([fold.train for fold in split.folds]))
+    ends, lengths = sequences.ends[training], sequences.lengths[training]
+    rows = sequences.values[rows_within(ends, lengths, len(sequences.values))]
+    for name, column in zip(sequences.features, rows.T, strict=True):
+        if beyond_single_precision(column):
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviation = column.std()
+            raise InputError(
+                f"{sequences.source}: column {name!r} reaches {np.abs(column).max():.4g} with a "
+                f"deviation of {deviation:.4g} in training, which the single precision of a network "
+                "cannot hold: subtract a constant from it, or divide it by one"
+            )
 
 
 def settled_study(
