@@ -1,5 +1,6 @@
 """The columns of a table that are no measurements, and what they say of sequences."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from objectives.classification.labels import label_text
 from objectives.classification.settings import SequenceSettings
 from objectives.data.reading import listed
 from objectives.errors import InputError
+
+# Each sequence may be a group, and so may equal texts, or what single rows have at one time.
+_SHARED = {("id", "group"), ("text", "group"), ("time", "group")}
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def roles_of(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> Ro
     """Find the columns that the settings name, and those that have the usual names.
 
     Raises:
-        InputError: a column that is named is not there.
+        InputError: a column that is named is not there, or is named for two purposes.
     """
     columns = list(frame.columns)
 
@@ -50,15 +54,38 @@ def roles_of(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> Ro
         group=found(settings.group, "group"),
         split=None if settings.test_path is not None else found(settings.split, "split"),
     )
+    taken: dict[str, str] = {}
     for role in ("text", "label", "id", "time", "group", "split"):
         name = getattr(roles, role)
-        if name is not None and name not in columns:
+        if name is None:
+            continue
+        if name not in columns:
             hint = ", or give timesteps to cut one labelled stream" if role == "id" else ""
             raise InputError(
                 f"{source}: no column {name!r}: name the {role} column in [data] {role}{hint}; the "
                 f"columns are {listed(columns)}"
             )
+        other = taken.setdefault(name, role)
+        if other != role and (other, role) not in _SHARED:
+            raise InputError(
+                f"{source}: column {name!r} is both the {other} and the {role}: name another one in "
+                f"[data] {other} or {role}, or rename it"
+            )
     return roles
+
+
+def check_inputs(features: Iterable[str], roles: Roles, source: str) -> None:
+    """Check the inputs that are asked for.
+
+    Raises:
+        InputError: one of them is a column with a role, such as the label that is to be found out.
+    """
+    for role, name in vars(roles).items():
+        if name in features:
+            raise InputError(
+                f"{source}: column {name!r} (asked for in features) is the {role}, not an input: "
+                f"leave it out of features, or name another column in [data] {role}"
+            )
 
 
 def labels_of(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> list[str]:

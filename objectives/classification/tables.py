@@ -9,7 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from objectives.classification.recordings import Recordings
-from objectives.classification.roles import Roles, groups_of, is_test, labels_of, roles_of
+from objectives.classification.roles import (
+    Roles,
+    check_inputs,
+    groups_of,
+    is_test,
+    labels_of,
+    roles_of,
+)
 from objectives.classification.settings import SequenceSettings
 from objectives.data.reading import check_once, listed, read_times, to_numbers
 from objectives.errors import InputError
@@ -63,6 +70,11 @@ def _inputs(
     frame: pd.DataFrame, roles: Roles, settings: SequenceSettings, source: str
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The names of the inputs and their values (rows, features), holes as NaN."""
+    check_inputs(settings.features or (), roles, source)
+    no_inputs = {
+        *roles.names(),
+        settings.id,
+    }  # ids of a stream have no role, but tell nothing either
     picked: dict[str, NDArray[np.float64]] = {}
     for name in settings.features or frame.columns:
         if name not in frame.columns:
@@ -70,7 +82,7 @@ def _inputs(
                 f"{source}: no column {name!r} (asked for in features): the columns are "
                 f"{listed(frame.columns)}"
             )
-        if settings.features is None and (name in roles.names() or name.startswith("Unnamed: ")):
+        if settings.features is None and (name in no_inputs or name.startswith("Unnamed: ")):
             continue
         numbers, bad = to_numbers(frame[name])  # (rows,) each
         if settings.features is None and bad.sum() > np.isfinite(numbers).sum():
@@ -84,9 +96,7 @@ def _inputs(
             )
         picked[name] = numbers
     if not picked:
-        raise InputError(
-            f"{source}: has no columns of numbers beside {listed(sorted(roles.names()))}"
-        )
+        raise InputError(f"{source}: has no columns of numbers beside {listed(sorted(no_inputs))}")
     return tuple(picked), np.column_stack(list(picked.values()))
 
 

@@ -119,6 +119,22 @@ def test_no_window_of_a_stream_reaches_over_two_groups() -> None:
     assert found.groups.tolist() == [0, 1]
 
 
+def test_ids_are_no_inputs_of_a_stream_unless_asked_for() -> None:
+    frame = pd.DataFrame({"id": range(4), "x": np.arange(4.0), "label": list("abab")})
+    assert sequences_from_frame(frame, settings(timesteps=2)).features == ("x",)
+    asked = settings(timesteps=2, features=("id", "x"))
+    assert sequences_from_frame(frame, asked).features == ("id", "x")
+
+
+def test_each_sequence_may_be_a_group_and_so_may_each_id_of_a_stream() -> None:
+    whole = sequences_from_frame(long_table(), settings(group="id"))
+    assert whole.groups is not None
+    assert whole.groups.tolist() == [0, 1]
+    ordered = long_table().sort_values("id").drop(columns="time")
+    stream = sequences_from_frame(ordered, settings(group="id", timesteps=2))
+    assert stream.ends.tolist() == [2, 5]
+
+
 @pytest.mark.parametrize(("fill", "wanted"), [("forward", 1.0), ("interpolate", 1.5), (0.0, 0.0)])
 def test_holes_are_filled_within_their_sequence(fill: Any, wanted: float) -> None:
     frame = pd.DataFrame({"id": [1, 1, 1], "x": [1.0, None, 2.0], "label": ["a"] * 3})
@@ -158,6 +174,17 @@ def changed(**columns: Any) -> pd.DataFrame:
         (changed(), {"label": "class"}, "no column 'class': name the label column"),
         (changed(), {"id": "case"}, "no column 'case': name the id column in"),
         (changed(), {"features": ("y",)}, r"no column 'y' \(asked for in features\)"),
+        (
+            changed(label=[0, 1, 1, 0, 1]),
+            {"features": ("x", "label")},
+            r"column 'label' \(asked for in features\) is the label, not an input: leave it out",
+        ),
+        (changed(), {"features": ("x", "time")}, "is the time, not an input"),
+        (changed(id=[2, 1, 1, 2, 1]), {"features": ("id",)}, "is the id, not an input"),
+        (changed(), {"label": "id"}, "column 'id' is both the label and the id: name another one"),
+        (changed(), {"label": "x", "time": "x"}, "column 'x' is both the label and the time"),
+        (changed(group="s"), {"label": "group"}, "'group' is both the label and the group"),
+        (changed(), {"text": "label"}, "column 'label' is both the text and the label"),
         (changed().drop(columns="x"), {}, "has no columns of numbers beside"),
         (changed().sort_values("time"), {"timesteps": 9}, "is not later than"),
         (changed().drop(columns="time"), {"timesteps": 9}, "the longest recording has 5 rows"),
