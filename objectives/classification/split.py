@@ -4,6 +4,7 @@ Stratified by class; with groups none stands on both sides; a stream is cut in t
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -67,7 +68,9 @@ def _test(
 ) -> tuple[_Numbers, _Numbers]:
     everything = np.arange(len(sequences.labels), dtype=np.int64)
     if sequences.official_test is not None:
-        return everything[~sequences.official_test], everything[sequences.official_test]
+        rest, test = everything[~sequences.official_test], everything[sequences.official_test]
+        _check_all_train(sequences, rest)
+        return rest, test
     return _one_cut(sequences, everything, settings.test, _seed(seed, 0))
 
 
@@ -91,8 +94,11 @@ def _folds(
     else:
         groups = sequences.groups[rest]
         _check_groups(sequences, groups, count)
+        if np.bincount(labels).max() < count:  # a rarer class may do, if it trains in every fold
+            _check_counts(sequences, rest, count)
         folds = StratifiedGroupKFold(count, shuffle=True, random_state=_seed(seed, 1))
-        cuts = folds.split(rest, labels, groups)
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # of rarer classes
+            cuts = list(folds.split(rest, labels, groups))
     for train, validation in cuts:
         yield SequenceFold(rest[train], rest[validation])
 
@@ -161,7 +167,6 @@ def _reach(sequences: Sequences, numbers: _Numbers) -> tuple[int, int]:
 
 def _check_counts(sequences: Sequences, numbers: _Numbers, least: int) -> None:
     counts = np.bincount(sequences.labels[numbers], minlength=len(sequences.classes))
-    _check_all_train(sequences, numbers)
     rare = int(counts.argmin())
     if counts[rare] < least:
         raise InputError(

@@ -87,6 +87,13 @@ def test_no_group_is_on_both_sides(folds: int) -> None:
         assert not (sides[0] | sides[1]) & sides[2]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_class_of_groups_may_be_rarer_than_the_folds() -> None:
+    found = replace(sequences([0, 1, 0] * 4), groups=np.arange(12))
+    split = split_sequences(found, SequenceSplitSettings(), seed=1)
+    assert len(split.folds) == 5
+
+
 def test_a_stream_is_cut_in_time_and_no_two_parts_share_rows() -> None:
     found = sequences([0, 1] * 50, length=6, stride=2)
     split = split_sequences(found, SequenceSplitSettings(), seed=1)
@@ -123,6 +130,16 @@ def test_a_stream_is_cut_in_time_and_no_two_parts_share_rows() -> None:
             replace(sequences([0] * 10 + [1] * 10), groups=np.arange(20) // 10),
             {"folds": 1},
             "1 group cannot be divided",
+        ),
+        (
+            replace(sequences([0, 1] * 5), groups=np.arange(10)),
+            {},
+            r"class 'a' than 5: .*set \[split\] folds to 4\. Received: 4",
+        ),
+        (
+            replace(many(), official_test=np.ones(100, bool)),
+            {"folds": 1},
+            "class 'a' has test sequences, but none in the training data",
         ),
         (replace(many(), official_test=np.zeros(100, bool)), {}, "the test part has no sequences"),
         (sequences([0, 1] * 9, 2, 2), {"folds": 3}, "a stream without groups is cut in time"),
