@@ -6,9 +6,10 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.classification.labels import label_text
+from objectives.classification.labels import label_text, plain_text
 from objectives.classification.recordings import Recordings, whole
 from objectives.errors import InputError
 
@@ -27,7 +28,8 @@ def read_npz(path: Path, source: str, *, labelled: bool = True) -> Recordings:
         labelled: whether `y` must be there; labels are "" where it is not.
 
     Raises:
-        InputError: no such arrays, or of other shapes or types, or a sequence of padding alone.
+        InputError: no such arrays, or of other shapes or types, a sequence of padding alone, or one
+            without a label or a group.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -55,8 +57,7 @@ def read_npz(path: Path, source: str, *, labelled: bool = True) -> Recordings:
     sequences = whole([_unpadded(sample) for sample in x], labels, names, features, source)
     if "groups" not in found:
         return sequences
-    groups = _for_each(found["groups"], "groups", len(x), source)
-    return replace(sequences, groups=[str(group) for group in groups.tolist()])
+    return replace(sequences, groups=_groups(found["groups"], len(x), source))
 
 
 def _inputs(x: NDArray[np.generic], source: str) -> NDArray[np.float64]:
@@ -73,6 +74,16 @@ def _inputs(x: NDArray[np.generic], source: str) -> NDArray[np.float64]:
 def _labels(y: NDArray[np.generic], samples: int, source: str) -> list[str]:
     values = _for_each(y, "y", samples, source).tolist()
     return [label_text(value, f"{source}: y, sample {row}") for row, value in enumerate(values)]
+
+
+def _groups(groups: NDArray[np.generic], samples: int, source: str) -> list[str]:
+    values = _for_each(groups, "groups", samples, source)
+    missing = pd.isna(values)  # (samples,)
+    if missing.any():
+        raise InputError(
+            f"{source}: groups, sample {missing.argmax()}: no value: give every sample one"
+        )
+    return [plain_text(value) for value in values.tolist()]
 
 
 def _for_each(

@@ -1,4 +1,4 @@
-"""Labels as texts, and their numbers."""
+"""Labels and groups as texts, and the numbers of labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 from objectives.errors import InputError
 
 
+def plain_text(value: Any) -> str:
+    """Write a cell as text, whole numbers without a decimal point: another file may have them so."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if pd.isna(value) else str(value).strip()
+
+
 def label_text(value: Any, where: str) -> str:
-    """Write a label as text, whole numbers without a decimal point.
+    """Write a label as text.
 
     Raises:
         InputError: there is none.
     """
-    text = "" if pd.isna(value) else str(value).strip()
+    text = plain_text(value)
     if not text:
         raise InputError(f"{where}: the label is missing: give every sequence one, or leave it out")
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else text
+    return text
 
 
 def number_labels(labels: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from objectives.classification.labels import label_text
+from objectives.classification.labels import label_text, plain_text
 from objectives.classification.settings import SequenceSettings
 from objectives.data.reading import listed
 from objectives.errors import InputError
@@ -104,7 +104,10 @@ def groups_of(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) ->
         raise InputError(
             f"{source}: column {column.name!r}, row {missing.argmax()}: no value: give every row one"
         )
-    return column.iloc[rows].astype(str).tolist()
+    picked = column.iloc[rows]
+    if picked.dtype.kind == "M":
+        picked = picked.astype(str)  # days without hours, as a CSV file has them
+    return [plain_text(value) for value in picked.tolist()]
 
 
 def is_test(column: "pd.Series[Any]", rows: NDArray[np.int64], source: str) -> NDArray[np.bool_]:
