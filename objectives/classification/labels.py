@@ -1,5 +1,6 @@
 """Labels and groups as texts, and the numbers of labels."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,14 +32,17 @@ def label_text(value: Any, where: str) -> str:
 
 def number_labels(labels: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The classes, numbers by size and texts by letter, and the labels' numbers (sequences,)."""
-    classes = tuple(sorted(set(labels), key=_order(set(labels))))
+    classes = tuple(_in_order(set(labels)))
     numbers = {name: number for number, name in enumerate(classes)}
     return classes, np.array([numbers[label] for label in labels], np.int64)
 
 
-def _order(labels: set[str]) -> Any:
+def _in_order(labels: set[str]) -> list[str]:
+    """Put labels into an order that does not depend on that of the set, which hashing decides."""
     try:
         values = {label: float(label) for label in labels}
     except ValueError:
-        return str
-    return values.__getitem__
+        return sorted(labels)
+    if any(math.isnan(value) for value in values.values()):  # which is neither less nor more
+        return sorted(labels)
+    return sorted(labels, key=lambda label: (values[label], label))

@@ -101,29 +101,6 @@ def test_an_official_test_set_is_laid_behind_the_training_data(tmp_path: Path) -
     assert parts(found)[2:] == [[[0.0]] * 2, [[0.0]] * 3]
 
 
-def test_a_group_on_both_sides_is_found_where_only_one_file_has_decimal_points(
-    tmp_path: Path,
-) -> None:
-    long_table().assign(group=1).to_csv(tmp_path / "train.csv", index=False)
-    long_table().assign(group=1.0).to_csv(tmp_path / "test.csv", index=False)
-    arrays = {"x": np.zeros((2, 3)), "y": [1, 2]}
-    np.savez(tmp_path / "train.npz", groups=[1, 2], **arrays)
-    np.savez(tmp_path / "test.npz", groups=[1.0, 3.0], **arrays)
-    for kind in ("csv", "npz"):
-        train, test = (str(tmp_path / f"{name}.{kind}") for name in ("train", "test"))
-        with pytest.raises(InputError, match="the official split divides group '1': "):
-            read_sequences(settings(path=train, test_path=test))
-
-
-def test_days_are_the_same_groups_as_texts_and_as_timestamps(tmp_path: Path) -> None:
-    frame = long_table().assign(group=pd.Timestamp("2024-01-31"))
-    frame.to_parquet(tmp_path / "train.parquet")
-    frame.to_csv(tmp_path / "test.csv", index=False)
-    train, test = str(tmp_path / "train.parquet"), str(tmp_path / "test.csv")
-    with pytest.raises(InputError, match="the official split divides group '2024-01-31'"):
-        read_sequences(settings(path=train, test_path=test))
-
-
 def test_a_stream_is_cut_into_windows_with_the_label_of_the_last_row() -> None:
     frame = pd.DataFrame({"x": np.arange(7.0), "label": list("aabbaab")})
     found = sequences_from_frame(frame, settings(timesteps=3, stride=2))
