@@ -52,7 +52,7 @@ def recordings_from_texts(
 
 
 def _split(column: "pd.Series[Any]", source: str) -> list[list[str]]:
-    texts = [words_of(text) for text in column.fillna("").astype(str)]
+    texts = [words_of(text) for text in column.astype(str).where(column.notna(), "")]
     for row, words in enumerate(texts):
         if not words:
             raise InputError(

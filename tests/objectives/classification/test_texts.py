@@ -88,6 +88,10 @@ FRAME = pd.DataFrame({"review": ["good", "bad"], "food": [0, 1]})
         (FRAME.rename(columns={"review": "said"}), r"no column 'review': name the text column"),
         (FRAME.assign(review=["good", " \n"]), r"column 'review', row 1: the text has no words"),
         (FRAME.assign(review=["good", None]), r"column 'review', row 1: the text has no words"),
+        (
+            FRAME.assign(review=pd.Categorical(["good", None])),
+            r"column 'review', row 1: the text has no words",
+        ),
         (FRAME.assign(food=[0, None]), r"column 'food', row 1: the label is missing"),
         (FRAME.assign(split=["train", "dev"]), r"'split', row 1: expected train or test"),
     ],
