@@ -40,7 +40,11 @@ def read_sequences(settings: SequenceSettings) -> Sequences:
 def sequences_from_frame(
     frame: pd.DataFrame, settings: SequenceSettings, source: str = "DataFrame"
 ) -> Sequences:
-    """Take sequences from a table; see `read_sequences`."""
+    """Take sequences from a table; see `read_sequences`.
+
+    Raises:
+        InputError: one line saying what is wrong, where, what was received and what to do.
+    """
     found = _from_table(frame, settings, source)
     return _checked(found, source, fill(found, settings.fill, source))
 
@@ -65,6 +69,8 @@ def _read(name: str, settings: SequenceSettings) -> Recordings:
 
 
 def _from_table(frame: pd.DataFrame, settings: SequenceSettings, source: str) -> Recordings:
+    if len(frame) == 0:
+        raise InputError(f"{source}: has no rows of data")
     take = recordings_from_frame if settings.text is None else recordings_from_texts
     return take(frame, settings, source)
 

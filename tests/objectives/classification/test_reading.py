@@ -188,6 +188,9 @@ def changed(**columns: Any) -> pd.DataFrame:
         (changed().drop(columns="x"), {}, "has no columns of numbers beside"),
         (changed().sort_values("time"), {"timesteps": 9}, "is not later than"),
         (changed().drop(columns="time"), {"timesteps": 9}, "the longest recording has 5 rows"),
+        (long_table().head(0), {}, "DataFrame: has no rows of data"),
+        (long_table().head(0), {"timesteps": 2}, "DataFrame: has no rows of data"),
+        (long_table().head(0), {"text": "id"}, "DataFrame: has no rows of data"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused_in_one_line(
