@@ -30,7 +30,7 @@ def read_ts(path: Path, source: str, *, labelled: bool = True) -> Recordings:
             number.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{source}: is not a .ts text file in UTF-8") from None
     except OSError as error:

@@ -79,6 +79,12 @@ def test_ts_files_may_have_several_dimensions_unequal_lengths_and_holes(tmp_path
     assert found.filled == 1
 
 
+def test_ts_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "toy.ts"
+    path.write_text("@classLabel true up\n@data\n1,2:up\n", encoding="utf-8-sig")
+    assert parts(read_sequences(settings(path=str(path)))) == [[[1.0], [2.0]]]
+
+
 def test_numpy_files_hold_equal_or_padded_sequences(tmp_path: Path) -> None:
     x = np.array([[[1.0], [2.0]], [[3.0], [np.nan]]])
     np.savez(tmp_path / "a.npz", x=x, y=np.array([10.0, 9.0]), groups=np.array([5, 6]))
