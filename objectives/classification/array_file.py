@@ -94,6 +94,13 @@ def _for_each(
             f"{source}: {name} must hold one entry for each of {samples} samples. "
             f"Received: {array.shape}"
         )
+    if array.dtype.kind == "S":
+        try:
+            array = np.char.decode(array.astype(np.bytes_), "utf-8")
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{source}: {name} holds bytes that are no UTF-8: save it as texts"
+            ) from None
     return array.reshape(samples)
 
 

@@ -96,6 +96,16 @@ def test_numpy_files_hold_equal_or_padded_sequences(tmp_path: Path) -> None:
     assert parts(read_sequences(settings(path=str(tmp_path / "b.npz")))) == [[[1.0], [2.0]]]
 
 
+def test_labels_of_numpy_files_may_be_bytes(tmp_path: Path) -> None:
+    labels = np.array(["run", "größer"])
+    x = np.zeros((2, 3))
+    np.savez(tmp_path / "a.npz", x=x, y=np.char.encode(labels, "utf-8"), groups=labels)
+    np.savez(tmp_path / "b.npz", x=x, y=labels, groups=np.char.encode(labels, "utf-8"))
+    found, same = (read_sequences(settings(path=str(tmp_path / f"{n}.npz"))) for n in "ab")
+    assert found.classes == ("größer", "run")
+    assert found.fingerprint == same.fingerprint
+
+
 def test_an_official_test_set_is_laid_behind_the_training_data(tmp_path: Path) -> None:
     long_table().to_csv(tmp_path / "train.csv", index=False)
     long_table().assign(x=0.0).to_parquet(tmp_path / "test.parquet")
@@ -239,6 +249,7 @@ def test_ts_files_that_cannot_be_used_are_refused_in_one_line(
         ({"x": np.zeros(3), "y": [1, 2, 3]}, r"Received: float64 \(3,\)"),
         ({"x": np.full((1, 3), np.nan), "y": [1]}, "sample 0 has no steps"),
         ({"x": np.zeros((1, 3)), "y": [np.nan]}, "y, sample 0: the label is missing"),
+        ({"x": np.zeros((1, 3)), "y": [b"\xff"]}, "y holds bytes that are no UTF-8"),
         (
             {"x": np.zeros((2, 3)), "y": [1, 2], "groups": [1, np.nan]},
             "groups, sample 1: no value: give every sample one",
