@@ -11,6 +11,7 @@ from objectives.classification.linear import MOST_CELLS, STRENGTHS, fit_logistic
 from objectives.classification.metrics import Prediction, log_losses
 from objectives.classification.sequences import Sequences, SequenceSplit
 from objectives.classification.vocabulary import joined_texts, words_of
+from objectives.scaling import one_where_constant
 
 _MOST_SEQUENCES = 5_000  # whose pairwise distances fit into memory
 _MOST_WARPING = 3e9  # cells of alignment tables, about ten seconds on one core
@@ -122,8 +123,8 @@ def _nearest(
     from dtaidistance import dtw_ndim  # noqa: PLC0415  (imports for a while)
 
     parts = _parts(sequences)
-    deviation = np.concatenate([parts[number] for number in known]).std(axis=0)
-    deviation[deviation == 0] = 1.0
+    rows = np.concatenate([parts[number] for number in known])
+    deviation = one_where_constant(rows.std(axis=0), rows)
     compared = [np.ascontiguousarray(parts[n] / deviation) for n in (*asked, *known)]
     block = ((0, len(asked)), (len(asked), len(compared)))
     distances = dtw_ndim.distance_matrix_fast(compared, block=block, parallel=False)
