@@ -31,10 +31,7 @@ class ConversionRequest:
 
 @dataclass(frozen=True)
 class ConversionOutcome:
-    """What the Keras model makes of the windows, by output, and why formats could not be written.
-
-    `shapes` are the outputs' without their batch.
-    """
+    """What the Keras model makes of the windows, by output, and why formats could not be written."""
 
     outputs: Mapping[str, NDArray[np.float32]]
     failures: Mapping[Format, str]
