@@ -59,6 +59,7 @@ class Forecasts:
 
     `truth` and `refitted` are (windows, horizon, targets); `naive` maps a baseline's name to the
     same shape. `times` label each window's first target: timestamps as ISO strings, or row numbers.
+    `stride` is the number of rows from one window to the next.
     """
 
     times: tuple[str, ...]
@@ -66,6 +67,7 @@ class Forecasts:
     truth: NDArray[np.float64]
     refitted: NDArray[np.float64]
     naive: Mapping[str, NDArray[np.float64]]
+    stride: int = 1
 
 
 @dataclass(frozen=True)

@@ -72,11 +72,13 @@ class History:
 class Stretch:
     """A readable part of the test set for one target, windows that do not overlap joined.
 
-    `truth`, `refitted` and each of `naive` hold one figure a point; `labels` the time of each point
-    ("" where unknown); `starts` the points at which a new forecast was made.
+    `truth`, `refitted` and each of `naive` hold one figure a point; `rows` the row of each point, from
+    that of the first on, and `labels` its time ("" where unknown); `starts` the points at which a new
+    forecast was made.
     """
 
     target: str
+    rows: tuple[int, ...]
     labels: tuple[str, ...]
     starts: tuple[int, ...]
     truth: NDArray[np.float64]
@@ -135,15 +137,17 @@ def stretch_info(forecasts: Forecasts, points: int = STRETCH_POINTS) -> Stretch:
     `points` is shown whole.
     """
     windows, horizon, _ = forecasts.truth.shape
-    stride = _stride(forecasts.truth)
-    chosen = np.arange(0, windows, stride)[: max(1, points // horizon)]
+    apart = math.ceil(horizon / forecasts.stride)
+    chosen = np.arange(0, windows, apart)[: max(1, points // horizon)]
+    rows = (chosen[:, None] * forecasts.stride + np.arange(horizon)).ravel()  # (chosen · horizon,)
 
     def joined(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values[chosen, :, 0].reshape(-1)  # (chosen · horizon,)
 
     return Stretch(
         target=forecasts.targets[0],
-        labels=_point_labels(forecasts.times, chosen.tolist(), horizon, stride),
+        rows=tuple(rows.tolist()),
+        labels=tuple(_label(row, forecasts) for row in rows.tolist()),
         starts=tuple(range(0, len(chosen) * horizon, horizon)),
         truth=joined(forecasts.truth),
         refitted=joined(forecasts.refitted),
@@ -194,20 +198,7 @@ def _running_best(complete: Points, study: StudyRecord) -> Points:
     return Points(tuple(numbers), tuple(values))
 
 
-def _stride(truth: NDArray[np.float64]) -> int:
-    """Windows to move on by so that none overlaps: the horizon, where each starts one row later."""
-    horizon = truth.shape[1]
-    one_row_apart = np.array_equal(truth[1:2, :-1], truth[:1, 1:], equal_nan=True)
-    return horizon if one_row_apart else 1
-
-
-def _point_labels(
-    times: Sequence[str], chosen: Sequence[int], horizon: int, stride: int
-) -> tuple[str, ...]:
-    """Label points; between starts, the next windows' first targets are the very same rows."""
-    labels = []
-    for window in chosen:
-        for step in range(horizon):
-            known = step == 0 or (stride == horizon and window + step < len(times))
-            labels.append(times[window + step] if known else "")
-    return tuple(labels)
+def _label(row: int, forecasts: Forecasts) -> str:
+    """The time of a row, which is known where a window's targets begin."""
+    window, within = divmod(row, forecasts.stride)
+    return forecasts.times[window] if within == 0 and window < len(forecasts.times) else ""

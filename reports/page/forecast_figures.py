@@ -1,6 +1,7 @@
 """Plots of what the model forecasts on the test set, and of what it misses."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ def _only(forecasts: Forecasts, target: int) -> Forecasts:
         truth=forecasts.truth[..., chosen],
         refitted=forecasts.refitted[..., chosen],
         naive={name: values[..., chosen] for name, values in forecasts.naive.items()},
+        stride=forecasts.stride,
     )
 
 
@@ -64,15 +66,15 @@ def _forecast_figure(forecasts: Forecasts, points: int, index: int) -> PageFigur
 
 
 def _places(stretch: Stretch) -> list[Any]:
-    """The time of each point as far as it is known, else each point's place in line.
-
-    Of the last forecast only the first step's time is known, so that it is not drawn to its end.
-    """
-    known = stretch.labels.index("") if "" in stretch.labels else len(stretch.labels)
-    last = stretch.starts[-1]
-    if known > max(last, 1) and read_times(stretch.labels[:known]):
-        return list(stretch.labels[:known])
-    return list(range(len(stretch.truth)))
+    """The time of each point up to the last that is known, else each point's place in line."""
+    known = [point for point, label in enumerate(stretch.labels) if label]
+    moments = read_times([stretch.labels[point] for point in known])
+    if known[-1] == 0 or not moments:
+        return list(range(len(stretch.truth)))
+    seconds = [(moment - moments[0]).total_seconds() for moment in moments]
+    rows = stretch.rows[: known[-1] + 1]
+    between = np.interp(rows, [stretch.rows[point] for point in known], seconds)
+    return [(moments[0] + timedelta(seconds=passed)).isoformat() for passed in between.tolist()]
 
 
 def step_figure(numbers: Mapping[str, Any]) -> PageFigure | None:

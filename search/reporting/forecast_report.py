@@ -39,6 +39,7 @@ def study_report(
             truth=stored.truth,
             refitted=stored.test,
             naive=stored.naive,
+            stride=identity["data"]["stride"],
         ),
         seconds=about.seconds,
         paths=about.paths,

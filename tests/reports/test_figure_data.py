@@ -106,18 +106,31 @@ def test_a_stretch_joins_windows_that_do_not_overlap(report):
     assert stretch.labels == forecasts.times[:192]
 
 
-def test_windows_already_apart_are_joined_one_after_the_other(report):
-    forecasts = report.forecasts
-    apart = replace(
+def strided(forecasts, stride):
+    chosen = slice(None, None, stride)
+    return replace(
         forecasts,
-        times=forecasts.times[::24],
-        truth=forecasts.truth[::24],
-        refitted=forecasts.refitted[::24],
+        times=forecasts.times[chosen],
+        truth=forecasts.truth[chosen],
+        refitted=forecasts.refitted[chosen],
         naive={},
+        stride=stride,
     )
-    stretch = stretch_info(apart)
-    np.testing.assert_array_equal(stretch.truth, forecasts.truth[:192, 0, 0])
-    assert [label for label in stretch.labels if label] == list(forecasts.times[:192:24])
+
+
+@pytest.mark.parametrize("stride", [2, 12, 24])
+def test_windows_some_rows_apart_are_joined_one_after_the_other(report, stride):
+    stretch = stretch_info(strided(report.forecasts, stride))
+    np.testing.assert_array_equal(stretch.truth, report.forecasts.truth[:192, 0, 0])
+    assert stretch.rows == tuple(range(192))
+    assert stretch.labels[::stride] == report.forecasts.times[:192:stride]
+    assert sum(map(bool, stretch.labels)) == 192 / stride
+
+
+def test_rows_between_windows_that_would_overlap_are_left_out(report):
+    stretch = stretch_info(strided(report.forecasts, 18))  # every second: 36 rows apart
+    assert stretch.rows[:26] == (*range(24), 36, 37)
+    np.testing.assert_array_equal(stretch.truth[24:48], report.forecasts.truth[36, :, 0])
 
 
 @pytest.mark.parametrize(("horizon", "windows", "points"), [(1, 500, 200), (300, 30, 300)])
