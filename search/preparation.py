@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,22 +74,27 @@ def prepare(study: Study, frame: pd.DataFrame | None = None) -> Preparation:
     longest = study.space.largest_timesteps
     split = cut(len(dataset.values), study.split, study.data, longest, dataset.times)
     train = split.train
-    _check_precision(dataset, train)
+    check_precision(dataset.columns, dataset.values[train.first : train.end], dataset.source)
     dataset = dataset.knowing(train.first, train.end)
     training_targets = dataset.values[train.first : train.end, : len(dataset.targets)]
     season = find_season(training_targets, dataset.step, study.data.season, dataset.frequency)
     return Preparation(dataset, split, season, validation_hash(split))
 
 
-def _check_precision(dataset: Dataset, train: Part) -> None:
-    """Raise InputError for a column whose training rows single precision hardly tells apart."""
-    rows = dataset.values[train.first : train.end]
-    for name, column in zip(dataset.columns, rows.T, strict=True):
+def check_precision(names: Sequence[str], rows: NDArray[np.float64], source: str) -> None:
+    """Raise InputError for a column of training rows that single precision hardly tells apart.
+
+    Args:
+        names: of the columns.
+        rows: (rows, columns).
+        source: how messages name the file.
+    """
+    for name, column in zip(names, rows.T, strict=True):
         if beyond_single_precision(column):
             with np.errstate(over="ignore", invalid="ignore"):
                 deviation = column.std()
             raise InputError(
-                f"{dataset.source}: column {name!r} reaches {np.abs(column).max():.4g} with a deviation "
+                f"{source}: column {name!r} reaches {np.abs(column).max():.4g} with a deviation "
                 f"of {deviation:.4g} in training, which the single precision of a network cannot hold: "
                 "subtract a constant from it, or divide it by one"
             )

@@ -14,7 +14,7 @@ from objectives.classification.sequences import Sequences, SequenceSplit
 from objectives.classification.split import split_hash, split_sequences
 from objectives.classification.windows import rows_within
 from objectives.errors import InputError
-from search.preparation import beyond_single_precision, write_rows
+from search.preparation import check_precision, write_rows
 from search.study import ONE_FOLD, ClassificationStudy
 
 
@@ -57,24 +57,11 @@ def prepare_sequences(
     )
     split = split_sequences(sequences, study.split, study.study.seed)
     if not sequences.words:
-        _check_precision(sequences, split)
+        training = np.unique(np.concatenate([fold.train for fold in split.folds]))
+        ends, lengths = sequences.ends[training], sequences.lengths[training]
+        rows = sequences.values[rows_within(ends, lengths, len(sequences.values))]
+        check_precision(sequences.features, rows, sequences.source)
     return SequencePreparation(sequences, split, split_hash(split))
-
-
-def _check_precision(sequences: Sequences, split: SequenceSplit) -> None:
-    """Raise InputError for a feature whose training rows single precision hardly tells apart."""
-    training = np.unique(np.concatenate([fold.train for fold in split.folds]))
-    ends, lengths = sequences.ends[training], sequences.lengths[training]
-    rows = sequences.values[rows_within(ends, lengths, len(sequences.values))]
-    for name, column in zip(sequences.features, rows.T, strict=True):
-        if beyond_single_precision(column):
-            with np.errstate(over="ignore", invalid="ignore"):
-                deviation = column.std()
-            raise InputError(
-                f"{sequences.source}: column {name!r} reaches {np.abs(column).max():.4g} with a "
-                f"deviation of {deviation:.4g} in training, which the single precision of a network "
-                "cannot hold: subtract a constant from it, or divide it by one"
-            )
 
 
 def settled_study(
