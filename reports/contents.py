@@ -45,7 +45,7 @@ class Winner:
 
 @dataclass(frozen=True)
 class Refit:
-    """The retraining on train+validation: `epochs` (a fraction for a part) and `updates` made."""
+    """The retraining: `epochs` passes through train+validation (fractions for parts), and `updates`."""
 
     rule: str
     epochs: float

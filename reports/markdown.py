@@ -9,7 +9,7 @@ from reports.classification.markdown import class_sections
 from reports.contents import COMMAND, ForecastScores, Ledger, SearchReport, StudyReport
 from reports.counts import trial_counts
 from reports.intervals import interval_rows, intervals_in_words
-from reports.markdown_parts import markdown_figure, markdown_table
+from reports.markdown_parts import markdown_figure, markdown_table, without_html
 from reports.optimism import decision_in_words, optimism, optimism_in_words
 from reports.verdict import verdict
 from reports.wording import (
@@ -56,9 +56,9 @@ def report_markdown(report: SearchReport, figures: Mapping[str, str]) -> str:
         _search(report, figures),
         _facts(report),
         _audit(report),
-        _files(report),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    filled = [without_html(section) for section in sections if section]
+    return "\n\n".join([*filled, _files(report)]) + "\n"
 
 
 def _untested(report: SearchReport) -> str:
@@ -168,7 +168,7 @@ def _winner(report: SearchReport, figures: Mapping[str, str]) -> str:
     if isinstance(report, StudyReport | ClassificationReport):
         refit = report.refit
         lines.append(
-            f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} epochs, "
+            f"**Refit.** {refit.rule}: {number(refit.epochs, 3)} passes, "
             f"{counted(refit.updates, 'update')}, {duration(refit.seconds)}."
         )
     alt = "Training loss and validation metric of the winner by epoch"

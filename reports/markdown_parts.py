@@ -1,5 +1,6 @@
 """Tables and pictures in Markdown."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 
@@ -12,6 +13,11 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def markdown_figure(figures: Mapping[str, str], name: str, alt: str) -> list[str]:
     """A picture, of `figures` name → path, where it is there."""
     return [f"![{alt}]({figures[name]})"] if name in figures else []
+
+
+def without_html(text: str) -> str:
+    """Text whose names from outside no viewer takes for HTML."""
+    return re.sub("<(?=[A-Za-z/!?])", r"\\<", text)
 
 
 def _cell(text: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.certainty import TOO_SHORT, UNCLEAR
-from reports.classification.verdict import TOO_FEW
+from reports.certainty import RATHER_SHORT, TOO_SHORT, UNCLEAR
+from reports.classification.verdict import ONE_CLASS, TOO_FEW
 from reports.contents import COMMAND, Forecasts
 from reports.page.cells import best_of
 from reports.page.class_sections import class_sections
@@ -22,6 +22,7 @@ from reports.page.tested_sections import residuals_section, tested_sections
 from reports.wording import duration, number
 
 LOSSES = ("WORSE", "NOT BETTER")  # the first words of a verdict that says so
+_CAUTIONS = (UNCLEAR, TOO_FEW, TOO_SHORT, RATHER_SHORT, ONE_CLASS.partition("{")[0])
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ def _tone(verdict: str | None) -> str:
         return "open"
     if verdict.startswith(LOSSES):
         return "lost"
-    unsure = UNCLEAR in verdict or verdict.endswith((TOO_FEW, TOO_SHORT))
-    return "open" if unsure else "won"
+    return "open" if any(caution in verdict for caution in _CAUTIONS) else "won"
 
 
 def _so_far(numbers: Mapping[str, Any]) -> str:

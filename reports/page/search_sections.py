@@ -23,7 +23,7 @@ def _winner(numbers: Mapping[str, Any]) -> Section:
     text = f"Trial {best['trial']}: validation {numbers['metric']} {number(best['value'])}."
     if refit:
         text += (
-            f" It was then retrained on train+validation for {number(refit['epochs'], 3)} epochs, "
+            f" It was then retrained in {number(refit['epochs'], 3)} passes through train+validation, "
             f"{counted(refit['updates'], 'update')}, in {duration(refit['seconds'])}: {refit['rule']}."
         )
     tables = [params_table(best["params"])]

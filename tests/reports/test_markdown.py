@@ -42,6 +42,14 @@ def test_one_step_has_no_table_by_step(make_report):
     assert "by forecast step" not in report_markdown(make_report(horizon=1, windows=60), {})
 
 
+def test_names_are_no_html_and_a_command_is_to_be_copied_as_it_is(report):
+    facts = {"inputs": "load <b>x</b>, p < .05", "command": "lstm-search run '<b>.csv'"}
+    page = report_markdown(replace(report, task="forecast <i>x</i>", facts=facts), {})
+    assert "- **inputs**: load \\<b>x\\</b>, p < .05" in page
+    assert "<i>" not in page.replace("\\<", "")
+    assert "\nlstm-search run '<b>.csv'\n" in page
+
+
 def test_plots_are_embedded_by_the_paths_given(report):
     page = report_markdown(report, FIGURES)
     assert re.findall(r"!\[.+\]\((.+)\)", page) == [
@@ -57,7 +65,7 @@ def test_winner_refit_trials_facts_paths_and_command_are_told(report):
     for text in (
         "The winner: trial 31",
         "| `learning_rate` | 0.0007342 |",
-        "replayed on train+validation: 14.2 epochs, 1810 updates",
+        "replayed on train+validation: 14.2 passes, 1810 updates",
         "47 trials: 26 complete, 20 pruned, 1 failed. Search 30 min 34 s",
         "- **Scaling**: fitted on training rows only",
         "| database | `studies.db` |",

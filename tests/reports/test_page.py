@@ -249,7 +249,9 @@ def test_what_may_be_chance_is_not_shown_as_a_gain(report_of, certain, study, tm
 def test_only_a_gain_beyond_chance_is_shown_as_one(report_of, certain, study, tmp_path):
     short = report_of(1.0, ridge=2.0)
     unclear, clear = certain(short, ridge=0.06), certain(short, ridge=0.001)
-    for report, tone in ((short, "open"), (unclear, "open"), (clear, "won")):
+    rather_short = replace(clear, uncertainty=replace(clear.uncertainty, short=True))
+    tones = ((short, "open"), (unclear, "open"), (rather_short, "open"), (clear, "won"))
+    for report, tone in tones:
         page = written(report, study, tmp_path).read_text()
         assert re.findall(r'<h1 class="(\w+)"', page) == [tone]
 
