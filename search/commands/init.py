@@ -178,10 +178,12 @@ def _report(seen: Survey, plan: Plan, data: Path, out: Path) -> None:
         times = seen.dataset.times
         column = f"column {seen.time!r}" if seen.time else "the index"
         time = f"time: {column}, {times[0]} to {times[-1]}, step {step_in_words(seen.dataset)}"
+    rules = [f"first_row = {seen.first_row}"] if seen.first_row else []
+    rules += [] if seen.fill == "none" else [f"fill = {seen.fill}"]
     lines = [
         f"{data}: {counted(seen.rows, 'row')}, {counted(len(seen.features), 'column')} of numbers",
         time,
-        missing_in_words(seen) + ("" if seen.fill == "none" else f"; fill = {seen.fill}"),
+        "; ".join([missing_in_words(seen), *rules]),
         *([left_out_in_words(seen)] if seen.left_out else []),
         f"{targets_in_words(seen.dataset.targets, plan.chosen)}; horizon {plan.horizon}, "
         f"season {plan.season}, in rows",

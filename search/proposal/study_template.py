@@ -152,7 +152,8 @@ def _data(seen: Survey, plan: Plan) -> list[str]:
     lines += [
         unused("calendar", _calendar(seen), 'or "week", "year": inputs that tell the time in it')
     ]
-    lines += [unused("first_row", 0, "rows of the table before it are left out")]
+    begin = setting if seen.first_row else unused
+    lines += [begin("first_row", seen.first_row, "rows of the table before it are left out")]
     lines += [setting("horizon", plan.horizon, f"rows to forecast{_lasting(seen, plan.horizon)}")]
     lines += [unused("stride", 1, "rows from one window to the next")]
     lines += [*_fill(seen)]
@@ -188,8 +189,9 @@ def _fill(seen: Survey) -> list[str]:
         )
         return [*lines, *prose(text), setting("fill", seen.fill, 'or "interpolate" or a number')]
     text = (
-        "The first row has such a cell, so that there is no earlier value to repeat and a number "
-        "stands in for every missing cell. Better: remove the first rows and write forward."
+        "Each of the first rows has such a cell, so that there is no earlier value to repeat and a "
+        "number stands in for every missing cell. Better: leave columns out, or rows by first_row, "
+        "and write forward."
     )
     return [*lines, *prose(text), setting("fill", seen.fill)]
 

@@ -21,6 +21,9 @@ from search.preparation import beyond_single_precision
 CATEGORIES = "text, which categorical takes"
 TRAINING = 0.7  # the share of rows that a proposed study trains on
 _FEWEST_ROWS = 20
+_SOON = (
+    0.05  # the share of rows that are rather left out than filled where the table begins with holes
+)
 _FIRST_LOOK = 50
 _VALUE = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
 
@@ -42,7 +45,8 @@ class Survey:
     an index without a name, and where it has none, `almost_time` may tell of a column that nearly
     holds timestamps. `features` are all columns that can be inputs, in the table's order, targets
     among them; `left_out` maps the other columns to the reason. `rows` counts those of the table,
-    `gaps` the timestamps missing between them, `holes` the missing cells of each column.
+    `gaps` the timestamps missing between them, `holes` the missing cells of each column. The data set
+    begins at `first_row`, the first without a missing cell where that comes soon.
     """
 
     dataset: Dataset
@@ -51,6 +55,7 @@ class Survey:
     features: tuple[str, ...]
     left_out: dict[str, str]
     rows: int
+    first_row: int
     fill: Fill | float
     gaps: int
     first_gap: str | None
@@ -223,10 +228,15 @@ def _complete(
     times = _times(frame, settings, source)
     missing = np.isnan(values)  # (rows, columns)
     fill: Fill | float = "none"
+    first_row = 0
     if dataset.filled:
-        fill = 0.0 if missing[0].any() else "forward"
-        settings = settings.model_copy(update={"fill": fill})
+        complete = np.logical_not(missing.any(axis=1))  # (rows,)
+        soon = complete[: 1 + round(_SOON * len(complete))]
+        first_row = int(soon.argmax())
+        fill = "forward" if soon.any() else 0.0
+        settings = settings.model_copy(update={"fill": fill, "first_row": first_row})
         dataset = dataset_from_frame(frame, settings, source)
+        fill = fill if dataset.filled else "none"
     absent = None
     if times is not None and dataset.times is not None:
         absent = dataset.times[~dataset.times.isin(times)]
@@ -237,6 +247,7 @@ def _complete(
         features=settings.features or (),
         left_out=left_out,
         rows=len(frame),
+        first_row=first_row,
         fill=fill,
         gaps=0 if absent is None else len(absent),
         first_gap=None if absent is None or len(absent) == 0 else str(absent[0]),

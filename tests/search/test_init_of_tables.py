@@ -29,15 +29,29 @@ def test_missing_cells_and_timestamps_are_filled_and_told(tmp_path: Path) -> Non
     assert "draws a line, whose points know the value after the gap" in prose
 
 
-def test_a_hole_in_the_first_row_is_filled_by_a_number_and_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("later", "fill"), [([], "none"), ([40], "forward")])
+def test_first_rows_with_holes_are_left_out(tmp_path: Path, later: list[int], fill: str) -> None:
     frame = hourly()
-    frame.loc[:3, "wind"] = np.nan
+    frame.loc[[0, 1, 2, 3, *later], "wind"] = np.nan
+
+    path = init(frame, tmp_path)
+
+    study, preparation = loaded(path)
+    assert (study.data.first_row, study.data.fill) == (4, fill)
+    assert preparation.dataset.filled == ({"wind": 1} if later else {})
+    found = f'"wind" {4 + len(later)} (first: row 0, 2024-01-01 00:00:00).'
+    assert found in prose_of(path)
+
+
+def test_a_column_that_begins_late_is_filled_by_a_number_and_told(tmp_path: Path) -> None:
+    frame = hourly()
+    frame.loc[:100, "wind"] = np.nan
 
     path = init(frame, tmp_path)
 
     assert loaded(path)[0].data.fill == 0.0
-    assert '"wind" 4 (first: row 0, 2024-01-01 00:00:00).' in prose_of(path)
-    assert "Better: remove the first rows and write forward." in prose_of(path)
+    assert '"wind" 101 (first: row 0, 2024-01-01 00:00:00).' in prose_of(path)
+    assert "a number stands in for every missing cell. Better: leave columns out" in prose_of(path)
 
 
 def test_columns_that_would_harm_are_left_out_and_named(tmp_path: Path) -> None:
