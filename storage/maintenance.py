@@ -1,8 +1,10 @@
 """Looking after a database: is it well, is its schema the newest, and studies moved to another one."""
 
+import copy
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +18,7 @@ from storage.database import Database, open_storage
 from storage.errors import StorageError, database_errors
 from storage.models import copy_models
 from storage.notes import moved_notes
+from storage.retries import replaced, retry_of
 from storage.studies import confirmation_name, study_names
 
 _WRITES = 5
@@ -133,7 +136,8 @@ def copy_studies(
 ) -> int:
     """Copy studies with their trials, attributes and registered models; none where one cannot be.
 
-    Trials that are running stay behind: nobody would ever end their copies.
+    Trials that are running have failed in the copy, where nobody would ever end them, and are queued
+    again. They keep their places: retries, slots and seeds go by the trials' numbers.
 
     Args:
         source: where they are.
@@ -143,7 +147,7 @@ def copy_studies(
             them where they are, for the copies to link too.
 
     Returns:
-        How many trials were copied, those of confirmations not counted.
+        How many trials were copied, those of confirmations and those queued again not counted.
 
     Raises:
         StorageError: a study is missing in `source`, exists in `target`, or a database does not answer;
@@ -170,26 +174,45 @@ def copy_studies(
 
 def _copy(source: RDBStorage, target: Database, name: str, location: str | None) -> int:
     original = optuna.load_study(study_name=name, storage=source)
-    trials = [
-        trial for trial in original.get_trials(deepcopy=False) if trial.state != TrialState.RUNNING
-    ]
+    trials = original.get_trials(deepcopy=False)
     moved = {} if location is None else {LOCATION: location}
     with _copied_files(original, trials, location):
-        copy = optuna.create_study(study_name=name, storage=target, directions=original.directions)
+        study = optuna.create_study(study_name=name, storage=target, directions=original.directions)
         try:
             for key, value in {**original.user_attrs, **moved}.items():
-                copy.set_user_attr(key, value)
-            copy.add_trials(trials)
-            copies = copy.get_trials(deepcopy=False)
+                study.set_user_attr(key, value)
+            study.add_trials([_ended(trial) for trial in trials])
+            copies = study.get_trials(deepcopy=False)
             ids = {old._trial_id: new._trial_id for old, new in zip(trials, copies, strict=True)}
+            study.add_trials(_retries(trials))
             own = source.get_study_system_attrs(original._study_id)
             if own:
-                target.set_study_system_attrs(copy._study_id, moved_notes(own, ids))
+                target.set_study_system_attrs(study._study_id, moved_notes(own, ids))
             copy_models(source, target, name)
         except BaseException:
-            target.delete_study(copy._study_id)
+            target.delete_study(study._study_id)
             raise
     return len(trials)
+
+
+def _ended(trial: FrozenTrial) -> FrozenTrial:
+    """The trial, failed where it is running."""
+    if trial.state != TrialState.RUNNING:
+        return trial
+    failed = copy.copy(trial)
+    failed.state, failed.datetime_complete = TrialState.FAIL, datetime.now()
+    failed.user_attrs = {**trial.user_attrs, "failure": "was running when it was copied"}
+    return failed
+
+
+def _retries(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """What queues the running trials again, but for those that have been already."""
+    gone = replaced(trials)
+    return [
+        retry_of(trial, trials, lost=False)
+        for trial in trials
+        if trial.state == TrialState.RUNNING and trial.number not in gone
+    ]
 
 
 def _copied_files(

@@ -5,6 +5,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.workers.slots import MOST_RETRIES, replaced, seed_of, slot_of, slots_left, try_again
+from storage.retries import retry_of
 
 
 @pytest.fixture
@@ -108,6 +109,20 @@ def test_a_trial_is_queued_again_once(study):
     assert not try_again(study, study.trials[trial.number])
     assert not try_again(study, study.trials[trial.number], lost=False)
     assert len(study.trials) == 2
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_what_a_copy_of_the_database_queues_again_is_what_a_worker_would(study, drawn):
+    finish(study)
+    assert lose(study, ask(study))
+    study.enqueue_trial({"rate": 0.25}, user_attrs={"confirms": 1, "run": 2, "seed": 3})
+    trials = [ask(study) if drawn else study.trials[study.ask().number] for _ in range(2)]
+    for trial in trials:
+        known = study.trials
+        assert try_again(study, trial, lost=False)
+        queued, copied = study.trials[-1], retry_of(trial, known, lost=False)
+        assert copied.state == queued.state
+        assert (copied.user_attrs, copied.system_attrs) == (queued.user_attrs, queued.system_attrs)
 
 
 def test_slots_left_counts_what_waits_and_what_is_not_created(study):

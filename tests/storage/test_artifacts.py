@@ -356,11 +356,11 @@ def test_a_copy_takes_the_artifacts_of_what_it_copies_along(
     copy_studies(study._storage._backend, target, ("one",), elsewhere)
     copied = optuna.load_study(study_name="one", storage=target)
     assert copied.user_attrs[LOCATION] == elsewhere
-    kept = sorted((ids["study"], ids["finished"]))
+    kept = sorted(ids.values())
     assert held(elsewhere) == kept
     assert sorted(a.artifact_id for a in artifacts_of(copied, copied.get_trials())) == kept
     assert content(elsewhere, ids["finished"]) == file.read_bytes()
-    assert held(location) == sorted(ids.values())
+    assert held(location) == kept
 
 
 def test_a_copy_and_a_backup_link_the_artifacts_where_they_are(

@@ -79,15 +79,42 @@ def test_an_older_schema_is_found_and_upgraded(url: str, storage: RDBStorage) ->
     assert examine(url).up_to_date
 
 
-def test_a_copy_has_everything_but_running_trials(storage: RDBStorage, tmp_path, opened) -> None:
+def test_a_copy_has_everything(storage: RDBStorage, tmp_path, opened) -> None:
     original = fill(storage)
-    running = create_trial(state=TrialState.RUNNING)
-    optuna.load_study(study_name="one", storage=storage).add_trial(running)
     confirmation = fill(storage, confirmation_name("one"))
     target = opened(f"sqlite:///{tmp_path}/target.db")
     assert copy_studies(storage, target, ("one",)) == len(STATES)  # as many as `list` counts
     assert contents(read_study(target, "one")) == contents(original)
     assert contents(read_study(target, confirmation_name("one"))) == contents(confirmation)
+
+
+def test_a_running_trial_keeps_its_number_in_a_copy_and_is_queued_again(
+    storage: RDBStorage, tmp_path, opened
+) -> None:
+    study = optuna.create_study(study_name="one", storage=storage)
+    rates = {"rate": FloatDistribution(0.0, 1.0)}
+    running = study.ask(rates)
+    running.set_user_attr("hyperparameters", dict(running.params))
+    running.set_user_attr("seed", 7)
+    running.report(0.5, 1)
+    lost, retried = study.ask(rates), {"slot": 1, "retry_of": 1, "tries": 2}
+    study.tell(lost, state=TrialState.FAIL)
+    study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=retried))
+    study.ask(rates)  # the retry, which somebody has queued again and not yet ended
+    again = {"slot": 1, "retry_of": 2, "tries": 2}
+    study.add_trial(create_trial(state=TrialState.WAITING, user_attrs=again))
+    target = opened(f"sqlite:///{tmp_path}/target.db")
+    assert copy_studies(storage, target, ("one",)) == 4
+    copied = optuna.load_study(study_name="one", storage=target)
+    first, second, third, waiting, retry = copied.trials
+    assert [trial.state.name for trial in copied.trials] == [*["FAIL"] * 3, *["WAITING"] * 2]
+    assert first.user_attrs["failure"] == "was running when it was copied"
+    assert (first.params, first.intermediate_values) == (running.params, {1: 0.5})
+    assert "failure" not in second.user_attrs
+    assert {name: third.user_attrs[name] for name in retried} == retried
+    assert waiting.user_attrs == again
+    assert retry.user_attrs == {"seed": 7, "slot": 0, "retry_of": 0, "tries": 1}
+    assert retry.system_attrs == {"fixed_params": running.params}
 
 
 @pytest.mark.parametrize(
