@@ -13,7 +13,6 @@ from typing import Any
 import optuna
 from optuna.artifacts._protocol import ArtifactStore
 from optuna.exceptions import OptunaError, StorageInternalError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,7 +27,7 @@ from search.study import AnyStudy
 from search.workers.budget import has_enough, shared_settings
 from search.workers.environment import ENVIRONMENT, environment
 from search.workers.samplers import SlotSampler, make_sampler
-from search.workers.slots import count_slots, find_slot, seed_of, try_again
+from search.workers.slots import count_slots, find_slot, replaced, seed_of, try_again
 from search.workers.trial_files import Destination, describe_trial
 from search.workers.weights import save_outcome
 from search.workers.worker_name import WorkerName
@@ -36,6 +35,7 @@ from search.workers.worker_process import listening, write_errors_to
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
+from storage.known_trials import newest_trials
 from storage.outage import outlast, passing
 from storage.studies import find_study
 from storage.turn import wait_for_turn
@@ -177,7 +177,7 @@ def _give_up(station: _Station, error: BaseException) -> None:
     Optuna tells the latter by its own error, a ValueError or an AssertionError.
     """
     cause, begun = _database_error_in(error), station.begun
-    if not (passing(cause) or (begun and _declared_dead(station.storage, begun[-1]))):
+    if not (passing(cause) or (begun and _declared_dead(station, begun[-1]))):
         raise cause from None
     print(f"trial was given up: {cause}", flush=True)
 
@@ -197,14 +197,16 @@ def _database_error_in(error: BaseException) -> BaseException:
     )
 
 
-def _declared_dead(storage: RDBStorage, trial_id: int) -> bool:
-    """Whether another worker failed this trial, for want of signs of life, and has queued it again.
+def _declared_dead(station: _Station, trial_id: int) -> bool:
+    """Whether another process failed this trial, mostly for want of signs of life, and queued it again.
 
     So it is where a process was stopped for a while, or a machine slept.
     """
-    trial = storage.get_trial(trial_id)
-    failure = str(trial.user_attrs.get("failure", ""))
-    return trial.state == TrialState.FAIL and failure.startswith(NO_SIGN_OF_LIFE)
+    trial = station.storage.get_trial(trial_id)
+    silent = str(trial.user_attrs.get("failure", "")).startswith(NO_SIGN_OF_LIFE)
+    return trial.state == TrialState.FAIL and (
+        silent or trial.number in replaced(newest_trials(station.study))
+    )
 
 
 def _objective(
