@@ -34,6 +34,9 @@ def exit_with(carry_out: Callable[[], int]) -> NoReturn:
 
 
 def _explain(error: Exception) -> int:
+    from optuna.exceptions import StorageInternalError  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
     from objectives.errors import InputError  # noqa: PLC0415
     from objectives.trials.trial_process import LostTrialError  # noqa: PLC0415
     from reports.bundle.errors import BundleError  # noqa: PLC0415
@@ -44,6 +47,8 @@ def _explain(error: Exception) -> int:
         said = f"{error}"
     elif is_full(error):
         said = f"no room is left ({reason(error)}): make some, and the same command goes on"
+    elif isinstance(error, DBAPIError | StorageInternalError):
+        said = f"the database: {reason(error)}; {_KEPT}"
     elif isinstance(error, OSError) and not _has_temporary_folder():
         said = "no folder for temporary files can be written: name one in the variable TMPDIR"
     elif isinstance(error, LostTrialError):

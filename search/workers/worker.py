@@ -178,6 +178,8 @@ def _give_up(station: _Station, error: BaseException) -> None:
     """
     cause, begun = _database_error_in(error), station.begun
     if not (passing(cause) or (begun and _declared_dead(station, begun[-1]))):
+        if isinstance(cause, StorageInternalError):
+            cause = cause.__cause__ or cause  # what tells the reason is lost between processes
         raise cause from None
     print(f"trial was given up: {cause}", flush=True)
 
