@@ -4,5 +4,8 @@ from datetime import UTC, datetime
 
 
 def local_time(moment: datetime) -> datetime:
-    """The local time, without a zone, of a UTC time without one."""
-    return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    """The local time, without a zone, of a UTC time without one.
+
+    Its `fold` tells the two hours apart that bear one name when summer time ends.
+    """
+    return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp())

@@ -44,7 +44,7 @@ class TrialRecord:
         """Seconds from start to end, None while the trial has not ended."""
         if self.started is None or self.ended is None:
             return None
-        return (self.ended - self.started).total_seconds()
+        return self.ended.timestamp() - self.started.timestamp()  # exact where clocks change
 
     @property
     def tie_breaker(self) -> float:

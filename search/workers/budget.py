@@ -4,6 +4,7 @@ The settings are in the database, and everything is worked out from the trials t
 any machine and later runs count alike.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -66,9 +67,11 @@ def seconds_of_search(record: StudyRecord) -> float:
 
 def seconds_covered(spans: Iterable[tuple[datetime | None, datetime | None]]) -> float:
     """Seconds within at least one span from a start to an end; a span without one of them is none."""
-    seconds, reached = 0.0, datetime.min
-    for started, ended in sorted((start, end) for start, end in spans if start and end):
-        seconds += max(0.0, (ended - max(started, reached)).total_seconds())
+    # Local times leap and come back where the clocks are changed; their time stamps do not.
+    stamped = [(start.timestamp(), end.timestamp()) for start, end in spans if start and end]
+    seconds, reached = 0.0, -math.inf
+    for started, ended in sorted(stamped):
+        seconds += max(0.0, ended - max(started, reached))
         reached = max(reached, ended)
     return seconds
 

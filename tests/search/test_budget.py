@@ -1,19 +1,23 @@
 """Ends of a search other than its number of trials."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from search.cli import app
 from search.sections import StudySettings
-from search.workers.budget import seconds_searched, trials_left
+from search.workers.budget import seconds_of_search, seconds_searched, trials_left
 from storage.database import open_storage
-from storage.studies import read_study
+from storage.maintenance import copy_studies
+from storage.studies import find_study, read_study
 
 
 def complete(*values: float) -> list[FrozenTrial]:
@@ -61,6 +65,43 @@ def test_time_is_counted_once_however_many_trials_ran_and_lost_ones_not_at_all()
     assert seconds_searched(trials) == 12 + 3 + 10 + 5
     assert trials_left(trials, StudySettings(trials=9, timeout=30.5)) == 3
     assert trials_left(trials, StudySettings(trials=9, timeout=30.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("started", "seconds"),
+    [
+        ("2026-03-29 00:50:00", 1200),  # 01:50 to 03:10
+        ("2026-10-25 00:50:00", 1200),  # 02:50 to 02:10, the second of that name
+        ("2026-10-25 00:10:00", 3600),  # 02:10 to 02:10
+        ("2026-10-25 01:10:00", 1200),  # 02:10 to 02:30, both the second
+    ],
+)
+def test_seconds_are_exact_where_summer_time_begins_or_ends(
+    started: str, seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/studies.db")
+    optuna.create_study(study_name="wave", storage=storage)
+    find_study(storage, "wave").add_trial(create_trial(value=1.0))
+    times = {"start": f"{started}.000000", "by": f"+{seconds} seconds"}
+    with storage.engine.begin() as connection:
+        end = "strftime('%Y-%m-%d %H:%M:%f000', :start, :by)"
+        changed = f"UPDATE trials SET datetime_start = :start, datetime_complete = {end}"
+        connection.execute(text(changed), times)
+    copied = open_storage(f"sqlite:///{tmp_path}/copied.db")
+    try:
+        with monkeypatch.context() as patched:
+            patched.setenv("TZ", "Europe/Berlin")
+            time.tzset()
+            copy_studies(storage, copied, ("wave",))
+            for database in (storage, copied):
+                record = read_study(database, "wave")
+                assert record.trials[0].seconds == seconds
+                assert seconds_of_search(record) == seconds
+                assert seconds_searched(find_study(database, "wave").trials) == seconds
+    finally:
+        time.tzset()
+        for database in (storage, copied):
+            database.engine.dispose()
 
 
 def test_a_real_search_ends_there_and_goes_on_where_the_bar_is_raised(
