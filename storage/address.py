@@ -15,9 +15,11 @@ from sqlalchemy.exc import ArgumentError
 from storage.errors import StorageError
 
 HIDDEN = "***"
-_SECRET_WORD = "passw|passphrase|pwd|secret|token"
+_SECRET_WORD = "pass|pwd|secret|token"
 _SECRET_KEY = re.compile(_SECRET_WORD, re.IGNORECASE)
 _SECRET_PAIR = re.compile(rf"(\w*(?:{_SECRET_WORD})\w*\s*=)[^&]*", re.IGNORECASE)
+# Of a host with a port "host:5432" and "host:5432/name" stay, and of an IPv6 address "[::1]:5432".
+_CUT_OFF = re.compile(r"^(/*[^/?:\[\]]*:)(?!\d{1,5}(?:[/?,]|$)).+$", re.DOTALL)
 
 # What SQLAlchemy is told (its own defaults changed with 2.1), the module, the extra to install.
 _POSTGRESQL = ("postgresql+psycopg", "psycopg", "postgresql")
@@ -87,11 +89,18 @@ def redacted(url: str) -> str:
     if not separator:
         scheme, rest = "", scheme
     # A file's path may hold ":" and "@", which mean nothing there.
-    if not scheme.startswith("sqlite") and "@" in rest:
-        account, _, place = rest.rpartition("@")
-        user, colon, _ = account.lstrip("/").partition(":")
-        rest = f"{user}:{HIDDEN}@{place}" if colon else rest
+    if scheme not in ("sqlite", "sqlite+pysqlite"):
+        rest = _without_account_password(rest)
     return _SECRET_PAIR.sub(rf"\g<1>{HIDDEN}", f"{scheme}{separator}{rest}")
+
+
+def _without_account_password(rest: str) -> str:
+    """Hide the password of "user:password@place", also where it is cut off before the "@"."""
+    account, at, place = rest.rpartition("@")
+    if not at:
+        return _CUT_OFF.sub(rf"\g<1>{HIDDEN}", rest)
+    user, colon, _ = account.lstrip("/").partition(":")
+    return f"{user}:{HIDDEN}@{place}" if colon else rest
 
 
 def parse_address(url: str) -> Address:
