@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import optuna
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Column, Integer, MetaData, Table, text
@@ -151,7 +152,8 @@ def copy_studies(
 
     Raises:
         StorageError: a study is missing in `source`, exists in `target`, or a database does not answer;
-            or an artifact cannot be copied, which leaves out its study and those after it.
+            or an artifact cannot be copied, or `target` does not tell a study from another, which leaves
+            out that study and those after it.
     """
     location = None if artifacts is None else absolute_location(artifacts)
     with database_errors("cannot copy the studies"):
@@ -177,7 +179,7 @@ def _copy(source: RDBStorage, target: Database, name: str, location: str | None)
     trials = original.get_trials(deepcopy=False)
     moved = {} if location is None else {LOCATION: location}
     with _copied_files(original, trials, location):
-        study = optuna.create_study(study_name=name, storage=target, directions=original.directions)
+        study = _created(target, name, original)
         try:
             for key, value in {**original.user_attrs, **moved}.items():
                 study.set_user_attr(key, value)
@@ -193,6 +195,16 @@ def _copy(source: RDBStorage, target: Database, name: str, location: str | None)
             target.delete_study(study._study_id)
             raise
     return len(trials)
+
+
+def _created(target: Database, name: str, original: optuna.Study) -> optuna.Study:
+    try:
+        return optuna.create_study(study_name=name, storage=target, directions=original.directions)
+    except DuplicatedStudyError:
+        raise StorageError(
+            f"the database to copy to does not tell {name!r} from another study (MySQL passes over "
+            "case); copy one of the two only, with `storage copy` and names"
+        ) from None
 
 
 def _ended(trial: FrozenTrial) -> FrozenTrial:

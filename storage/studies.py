@@ -50,12 +50,12 @@ def find_study(
     """Load Optuna's study of this name; `hold_seconds` are explained in `KnownTrials`.
 
     Raises:
-        StorageError: There is no such study (the message names those with a similar name), or the
-            database does not answer.
+        StorageError: There is no such study (the message names those with a similar name), or another
+            that the database does not tell from it, or the database does not answer.
     """
     with database_errors(f"cannot read study {name!r}"):
         try:
-            return optuna.load_study(
+            study = optuna.load_study(
                 study_name=name,
                 storage=KnownTrials(storage, hold_seconds),
                 sampler=sampler,
@@ -63,6 +63,14 @@ def find_study(
             )
         except KeyError:
             raise _absent(storage, name) from None
+        # MySQL's collations pass over case and accents.
+        known = storage.get_study_name_from_id(study._study_id)
+    if known != name:
+        raise StorageError(
+            f"the database does not tell {name!r} from its study {known!r}: write that name, or choose "
+            "another"
+        )
+    return study
 
 
 def read_study(storage: Database, name: str, *, epochs: bool = True) -> StudyRecord:

@@ -132,6 +132,17 @@ def test_nothing_is_copied_where_one_study_cannot_be(
     assert [study.study_name for study in target.get_all_studies()] == ["two"]
 
 
+def test_names_that_the_other_database_does_not_tell_apart_are_one_line(
+    mariadb_url: str, sqlite_url: str, opened
+) -> None:
+    source, target = opened(sqlite_url), opened(mariadb_url)
+    for name in ("jfk", "JFK"):
+        fill(source, name)
+    with pytest.raises(StorageError, match="does not tell 'JFK' from another study"):
+        copy_studies(source, target, ("jfk", "JFK"))
+    assert [study.study_name for study in target.get_all_studies()] == ["jfk"]
+
+
 def test_a_backup_is_one_file_from_which_everything_comes_back(
     url: str, storage: RDBStorage, tmp_path: Path, opened
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from storage.errors import StorageError
 from storage.records import record_of
-from storage.studies import delete_study, list_studies, read_study
+from storage.studies import delete_study, find_study, list_studies, read_study
 from storage.turn import take_turn
 
 RATE = optuna.distributions.FloatDistribution(0.0, 1.0)
@@ -77,6 +77,19 @@ def test_an_absent_study_names_those_with_a_similar_name(storage) -> None:
         assert "weather" not in str(caught.value)
     with pytest.raises(StorageError, match="it has: 3, none with a similar name"):
         read_study(storage, "zzz")
+
+
+@pytest.mark.parametrize("other", ["power", "Pówer"])
+def test_a_study_is_not_handed_out_under_another_name(storage, other: str) -> None:
+    for name in ("Power", other):  # as `run` makes a study or finds it
+        optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+    if len(storage.get_all_studies()) == 2:
+        assert find_study(storage, other).study_name == other
+        return
+    for action in (find_study, read_study, delete_study):
+        with pytest.raises(StorageError, match=f"does not tell '{other}' from its study 'Power'"):
+            action(storage, other)
+    assert find_study(storage, "Power").study_name == "Power"
 
 
 def test_a_study_with_several_objectives_is_refused_but_listed(storage) -> None:
