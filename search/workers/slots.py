@@ -6,40 +6,26 @@ draws of every later trial are those of an undisturbed study.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from storage.database import Database
 from storage.known_trials import newest_trials
+from storage.retries import RETRY, SLOT, replaced, retry_of, slot_of
+
+__all__ = ["count_slots", "find_slot", "replaced", "seed_of", "slot_of", "slots_left", "try_again"]
 
 MOST_RETRIES = 2
 _FEW = 100
-_KEPT = ("confirms", "run", "seed")  # attributes that a retry takes over
-_DRAWN = "hyperparameters"  # the attribute of a trial that has all its parameters
-_CHOICES = ("fixed_params", "grid_id", "search_space")  # Optuna's, made before anything is drawn
-_SLOT, _RETRY = "slot", "retry_of"  # attributes of a retry: its slot, and the number it stands for
-
-
-def slot_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
-    """The trial's place among the trials asked for, from 0; a retry has that of its original."""
-    if _SLOT in trial.user_attrs:
-        return int(trial.user_attrs[_SLOT])
-    earlier = (t for t in trials if t.number < trial.number)
-    return trial.number - sum(_RETRY in other.user_attrs for other in earlier)
 
 
 def seed_of(study_seed: int, slot: int, purpose: Literal["training", "sampling"]) -> int:
     """The seed of everything random in one trial; sampling has a stream apart from training's."""
     entropy = [study_seed, slot, ("training", "sampling").index(purpose)]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def replaced(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Numbers of the trials that a retry stands for."""
-    return {t.user_attrs[_RETRY] for t in trials if _RETRY in t.user_attrs}
 
 
 def slots_left(trials: Sequence[FrozenTrial], total: int) -> int:
@@ -68,16 +54,16 @@ class Slots:
 
 def count_slots(study: optuna.Study, storage: Database, total: int) -> Slots:
     """As `slots_left`, without reading the trials."""
-    counts = storage.count_trials(study._study_id, _RETRY)
+    counts = storage.count_trials(study._study_id, RETRY)
     left = counts.waiting + max(0, total - (counts.created - len(counts.marked)))
     return Slots(left, counts.running)
 
 
 def find_slot(study: optuna.Study, storage: Database, trial: FrozenTrial) -> int:
     """As `slot_of`, without reading the trials."""
-    if _SLOT in trial.user_attrs:
-        return int(trial.user_attrs[_SLOT])
-    retries = storage.count_trials(study._study_id, _RETRY).marked
+    if SLOT in trial.user_attrs:
+        return int(trial.user_attrs[SLOT])
+    retries = storage.count_trials(study._study_id, RETRY).marked
     return trial.number - sum(number < trial.number for number in retries)
 
 
@@ -96,21 +82,5 @@ def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> 
     tries = int(trial.user_attrs.get("tries", 1)) + lost
     if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
         return False
-    kept = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
-    marks = {_SLOT: slot_of(trial, trials), _RETRY: trial.number, "tries": tries}
-    study.add_trial(
-        create_trial(
-            state=TrialState.WAITING,
-            system_attrs=_chosen(trial),
-            user_attrs={**kept, **marks},
-        )
-    )
+    study.add_trial(retry_of(trial, trials, lost=lost))
     return True
-
-
-def _chosen(trial: FrozenTrial) -> dict[str, Any]:
-    """What makes a retry draw what the trial drew, or would have drawn: Optuna's own attributes."""
-    if _DRAWN in trial.user_attrs:
-        return {"fixed_params": trial.params}
-    # Parameters drawn before it was lost, if they stayed, would change what is drawn for the others.
-    return {name: trial.system_attrs[name] for name in _CHOICES if name in trial.system_attrs}
