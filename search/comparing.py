@@ -11,6 +11,7 @@ from reports.wording import listed
 from search.classification.stored import load_probabilities
 from search.reporting.stored_forecasts import load_forecasts, scorer
 from search.selection.confirmed import crowned, read_confirmation
+from search.selection.refitting import was_tested
 from search.stored_identity import NAIVE, TARGET_VALUES, stored_identity
 from search.study import is_classification
 from search.workers.budget import seconds_of_search
@@ -87,8 +88,10 @@ def read_compared(database: Database, name: str, results: Path) -> Compared:
     common = _common(database, record, identity)
     data, directory = identity["data"], results / name
     if is_classification(identity):
-        return ComparedClasses(**common, label=data["label"], **_class_scores(directory))
-    test, naive_test = _test_scores(directory, common["naive"])
+        return ComparedClasses(
+            **common, label=data["label"], **_class_scores(directory, record.attributes)
+        )
+    test, naive_test = _test_scores(directory, record.attributes, common["naive"])
     return ComparedForecasts(
         **common,
         targets=tuple(data["targets"]),
@@ -146,10 +149,10 @@ def may_be_ranked(studies: Sequence[Compared]) -> bool:
     return len({each.comparable for each in studies}) == 1 and studies[0].comparable is not None
 
 
-def _class_scores(directory: Path) -> dict[str, Any]:
+def _class_scores(directory: Path, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The test's part of `ComparedClasses`; nothing where there was none."""
     stored = load_probabilities(directory)
-    if stored is None:
+    if stored is None or not was_tested(stored.model, attributes):
         return {}
     accuracies = {
         name: float((predicted_labels(prediction) == stored.truth).mean())
@@ -163,10 +166,12 @@ def _class_scores(directory: Path) -> dict[str, Any]:
     return {**found, "baseline_accuracy": accuracies[best], "baseline": best}
 
 
-def _test_scores(directory: Path, naive: str | None) -> tuple[float | None, float | None]:
+def _test_scores(
+    directory: Path, attributes: Mapping[str, Any], naive: str | None
+) -> tuple[float | None, float | None]:
     """RMSE on the test set, in the data's units, of the refitted winner and of a naive forecast."""
     stored = load_forecasts(directory)
-    if stored is None:
+    if stored is None or not was_tested(stored.model, attributes):
         return None, None
     score = scorer(stored.measure)
     forecasts = (stored.test, None if naive is None else stored.naive.get(naive))

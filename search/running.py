@@ -88,7 +88,7 @@ def run_study(
         others = [runs[number] for number in chosen.others]
         kept = partial(load_kept, artifacts, runs[chosen.run], others)
         with alone(study.directory):
-            refitted = refit_winner(study, task, chosen.candidates, compute[0], kept)
+            refitted = refit_winner(study, found, task, chosen.candidates, compute[0], kept)
             ending = Ending(study, preparation, task, chosen.trial, refitted, started)
             report, exported = end_study(ending, storage, found, command)
     if exported.bundle is not None:

@@ -33,7 +33,13 @@ from search.reporting.common_ending import (
     model_facts,
     search_facts,
 )
-from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, classify_with
+from search.selection.refitting import (
+    MODEL,
+    TRAIN_ONLY_MODEL,
+    Refitted,
+    classify_with,
+    was_tested,
+)
 from search.study import ClassificationStudy
 from storage.records import StudyRecord, TrialRecord
 
@@ -49,11 +55,13 @@ def judge_classifier(
     """Classify the test set with the winner and the baselines, or find that this was done before.
 
     The ledger in the database is told before the winner's models see the test set. All predictions are
-    kept in the study's folder, so that nothing about them needs the test set again.
+    kept in the study's folder, so that nothing about them needs the test set again; those of a study
+    that had the folder before are not in this one's ledger.
     """
     saved = load_probabilities(study.directory)
     tested = (refitted.trial, refitted.seed, refitted.model)
-    if saved is not None and (saved.trial, saved.seed, saved.model) == tested:
+    known = was_tested(refitted.model, found.user_attrs)
+    if known and saved is not None and (saved.trial, saved.seed, saved.model) == tested:
         return saved
     sequences, split = preparation.sequences, preparation.split
     found_baselines = baselines(sequences, split)

@@ -32,6 +32,7 @@ from search.classification.judging import judge_classes
 from search.classification.stored import StoredProbabilities, load_probabilities
 from search.classification.validation import Validation
 from search.reporting.report_parts import About, about_before, ledger_of, winner_of
+from search.selection.refitting import was_tested
 from storage.records import StudyRecord
 
 
@@ -115,6 +116,6 @@ def report_classes_again(
         InputError: report.json cannot be read.
     """
     stored = load_probabilities(directory)
-    if stored is None or stored.trial >= len(record.trials):
+    if stored is None or not was_tested(stored.model, record.attributes):
         return None
     return classification_report(record, about_before(directory), stored, confirmation)

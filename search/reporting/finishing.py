@@ -24,7 +24,13 @@ from search.reporting.forecast_report import study_report, task_in_words
 from search.reporting.intervals import interval_metadata
 from search.reporting.naive import naive_forecasts
 from search.reporting.stored_forecasts import StoredForecasts, load_forecasts, save_forecasts
-from search.selection.refitting import MODEL, TRAIN_ONLY_MODEL, Refitted, forecast_with
+from search.selection.refitting import (
+    MODEL,
+    TRAIN_ONLY_MODEL,
+    Refitted,
+    forecast_with,
+    was_tested,
+)
 from search.study import Study
 from storage.records import StudyRecord, TrialRecord
 
@@ -40,11 +46,13 @@ def judge_winner(
     """Forecast the test set with the winner and naively, or find that this was done before.
 
     The ledger in the database is told before the winner's models see the test set. All forecasts are
-    kept in the study's folder, so that nothing about them needs the test set again.
+    kept in the study's folder, so that nothing about them needs the test set again; those of a study
+    that had the folder before are not in this one's ledger.
     """
     saved = load_forecasts(study.directory)
     tested = (refitted.trial, refitted.seed, refitted.model)
-    if saved is not None and (saved.trial, saved.seed, saved.model) == tested:
+    known = was_tested(refitted.model, found.user_attrs)
+    if known and saved is not None and (saved.trial, saved.seed, saved.model) == tested:
         return saved
     split, dataset = preparation.split, preparation.dataset
     naive = naive_forecasts(preparation, refitted.timesteps)

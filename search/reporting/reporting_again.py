@@ -10,6 +10,7 @@ from search.reporting.forecast_report import study_report, task_in_words
 from search.reporting.report_parts import about_before, ledger_of, winner_of
 from search.reporting.stored_forecasts import load_forecasts
 from search.selection.confirmed import crowned
+from search.selection.refitting import was_tested
 from search.stored_identity import stored_identity
 from search.study import is_classification
 from storage.records import StudyRecord
@@ -26,7 +27,8 @@ def report_again(
         confirmation: what is stored of it.
 
     Returns:
-        A `StudyReport` where a winner has been tested; else what is known of the search so far.
+        The whole report where a winner has been tested, as the ledger of this study says; else what is
+        known of the search so far.
 
     Raises:
         InputError: the study was not made by lstm-search, or its report.json cannot be read.
@@ -37,7 +39,7 @@ def report_again(
         if tested is not None:
             return tested
     stored = load_forecasts(directory)
-    if stored is not None and stored.trial < len(record.trials):
+    if stored is not None and was_tested(stored.model, record.attributes):
         return study_report(record, about_before(directory), stored, confirmation)
     best = crowned(record, confirmation)
     return SearchReport(

@@ -6,7 +6,7 @@ Nothing is forecast while a winner is retrained; the test set is opened in `sear
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 from numpy.typing import NDArray
 
 from objectives.classification.messages import (
@@ -41,9 +42,11 @@ from reports.files import write_text_atomically
 from search.classification.deciding import decide_endings
 from search.classification.validation import has_validation
 from search.selection.members import Retrained, plan_members
+from search.stored_identity import stored_identity
 from search.study import AnyStudy, ClassificationStudy
 from search.workers.processes import outcome_of
 from search.workers.weights import Kept
+from storage.ledger import openings_of
 from storage.records import TrialRecord
 
 MODEL, TRAIN_ONLY_MODEL = "model.keras", "model_train_only.keras"
@@ -62,7 +65,8 @@ class Refitted:
     `model` is the SHA-256 of the refitted model's file, in hex. `temperature` divides the logits in both
     where they are calibrated. `restarts` counts how often a network was trained anew because it had not
     learnt. `members` are the refitted model's networks, the winner's first;
-    `linear_share` and `linear_strength` are the share and the inverse penalty of a linear part.
+    `linear_share` and `linear_strength` are the share and the inverse penalty of a linear part. `basis`
+    is a hash of what all of this was made from, None where an earlier version has made it.
     """
 
     trial: int
@@ -76,6 +80,7 @@ class Refitted:
     temperature: float | None = None
     linear_share: float | None = None
     linear_strength: float | None = None
+    basis: str | None = None
 
     @property
     def linear(self) -> dict[str, float] | None:
@@ -92,6 +97,7 @@ class Refitted:
 
 def refit_winner(
     study: AnyStudy,
+    found: optuna.Study,
     task: Task,
     candidates: Sequence[TrialRecord],
     compute: Compute,
@@ -99,31 +105,38 @@ def refit_winner(
 ) -> Refitted:
     """Retrain the winner on train+validation, with what else makes up the model.
 
-    What was done before is not done again.
+    What was done before for this very study is not done again.
 
     Args:
-        study: whose folder the models go to.
+        study: whose folder the models go to, which may be full of another's.
+        found: the same in the database.
         task: as for the trials.
         candidates: the winner and, in the order of their scores, those that were confirmed with it.
         compute: what training may use.
         kept: gives the winner's own weights, and a classifier's logits, where they can be had; the
             winner is trained again where they cannot.
+
+    Raises:
+        InputError: the study in the database was not made by lstm-search.
+        LostTrialError: the process that trains was lost again and again.
+        KeyboardInterrupt: on Ctrl-C.
     """
-    saved = load_refit(study.directory)
     winner, members = candidates[0], plan_members(study, task, candidates)
+    basis = _basis(found, candidates, members)
+    saved = _saved_for(study, found, basis)
     wanted = (winner.number, winner.attributes["seed"], tuple(members))
     whole = not isinstance(task, SequenceTask) or has_validation(study.directory)
     if whole and saved is not None and (saved.trial, saved.seed, saved.members) == wanted:
         return saved
-    found = kept()
-    if found is None or (isinstance(task, SequenceTask) and not found.outputs):
-        found = _train_again(task, winner, compute)
+    weights = kept()
+    if weights is None or (isinstance(task, SequenceTask) and not weights.outputs):
+        weights = _train_again(task, winner, compute)
     endings = (NETWORKS_ALONE, NETWORKS_ALONE)
     if isinstance(task, SequenceTask) and isinstance(study, ClassificationStudy):
-        endings = decide_endings(study, task, found, next(iter(members)).timesteps)
+        endings = decide_endings(study, task, weights, next(iter(members)).timesteps)
     request = RefitRequest(
         task=task,
-        weights=found.weights,
+        weights=weights.weights,
         directory=study.directory.resolve(),
         members=tuple(members.values()),
         endings=endings,
@@ -139,9 +152,38 @@ def refit_winner(
         temperature=temperature,
         linear_share=None if linear is None else linear.share,
         linear_strength=None if linear is None else linear.strength,
+        basis=basis,
     )
     write_text_atomically(study.directory / _SAVED, json.dumps(asdict(refitted), indent=2) + "\n")
     return refitted
+
+
+def _basis(
+    found: optuna.Study, candidates: Sequence[TrialRecord], members: Iterable[Retrained]
+) -> str:
+    """A hash of the study and of the trials that are repeated, the same in a copy of its database.
+
+    Numbers and seeds do not tell studies apart: they are equal where two begin with the same seed.
+    """
+    repeated = {member.trial for member in members}
+    trials = [dict(trial.attributes) for trial in candidates if trial.number in repeated]
+    known = [stored_identity(found.study_name, found.user_attrs), *trials]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _saved_for(study: AnyStudy, found: optuna.Study, basis: str) -> Refitted | None:
+    """What was refitted before, if it was for this study; of an earlier version's its ledger tells."""
+    saved = load_refit(study.directory)
+    if saved is None:
+        return None
+    if saved.basis is None:
+        return saved if was_tested(saved.model, found.user_attrs) else None
+    return saved if saved.basis == basis else None
+
+
+def was_tested(model: str, attributes: Mapping[str, Any]) -> bool:
+    """Whether the ledger among a study's attributes names a model, by the SHA-256 of its file."""
+    return any(opening.model == model for opening in openings_of(attributes))
 
 
 def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> ForecastOutcome:

@@ -3,19 +3,23 @@
 import json
 import shlex
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from search.commands.run import called
+from search.comparing import ComparedForecasts, read_compared
 from search.selection.refitting import file_hash
 from storage.database import open_storage
 from storage.errors import StorageError
 from storage.ledger import Opening, openings_of
-from storage.studies import find_study
+from storage.studies import find_study, read_study
 from tests.runs import Finished, Start, stored, tree, wait_for
 
 PICTURES = ("forecasts", "history", "loss_curves")
@@ -131,6 +135,89 @@ def test_the_command_of_a_ledger_can_be_called_again_and_holds_no_password() -> 
     assert words[:4] == ["lstm-search", "run", "--seed", "5"]
     assert words[4:10] == ["--data", "my data.csv", "--target", "a", "--target", "b"]
     assert words[10:] == ["--share-gpu", "--enqueue", '{"units": 64}', "--out", "there"]
+
+
+def forget_openings(folder: Path) -> None:
+    """As if the folder's files were of a study of the same name that has been deleted."""
+    with closing(sqlite3.connect(folder / "runs" / "studies.db")) as database, database:
+        database.execute("DELETE FROM study_user_attributes WHERE key LIKE 'test_opened_%'")
+
+
+def forget_basis(folder: Path) -> None:
+    """As an earlier version wrote what it had refitted."""
+    path = folder / "runs" / "wave" / "refit.json"
+    saved = json.loads(path.read_text())
+    del saved["basis"]
+    path.write_text(json.dumps(saved))
+
+
+def refitted_at(folder: Path) -> int:
+    return (folder / "runs" / "wave" / "model.keras").stat().st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("changes", "refits"),
+    [
+        pytest.param((forget_openings,), False, id="forecasts that are in no ledger"),
+        pytest.param((forget_basis,), False, id="an earlier version's model in the ledger"),
+        pytest.param((forget_basis, forget_openings), True, id="an earlier version's in none"),
+    ],
+)
+def test_what_is_in_the_folder_counts_where_the_ledger_knows_it(
+    copied: Path, command: list[str], changes: tuple[Callable[[Path], None], ...], refits: bool
+) -> None:
+    before = refitted_at(copied)
+    for change in changes:
+        change(copied)
+    done = run(command, copied)
+    assert done.returncode == 0, done.stderr
+    assert (refitted_at(copied) != before) == refits
+    assert len(openings(copied)) == 1
+    assert "opened 1 time" in done.stdout.replace("\n", " ")
+
+
+def test_a_report_has_no_test_figures_that_are_in_no_ledger(
+    copied: Path, command: list[str]
+) -> None:
+    forget_openings(copied)
+    done = call(command, "report", "wave", "--out", copied / "runs", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert "no tested winner yet" in done.stdout
+    assert "test" not in json.loads((copied / "runs" / "wave" / "report.json").read_text())
+    storage = open_storage(f"sqlite:///{copied / 'runs' / 'studies.db'}")
+    compared = read_compared(storage, "wave", copied / "runs")
+    assert isinstance(compared, ComparedForecasts)
+    assert (compared.test, compared.naive_test) == (None, None)
+
+
+def test_a_study_of_other_data_takes_nothing_from_the_folder_of_one_with_its_name(
+    copied: Path, command: list[str]
+) -> None:
+    report = copied / "runs" / "wave" / "report.json"
+    before = json.loads(report.read_text())
+    data = pd.read_csv(copied / "wave.csv")
+    data[["ahead", "level"]] *= 2  # which trains the very same networks
+    data.to_csv(copied / "wave.csv", index=False)
+    url = f"sqlite:///{copied / 'other.db'}"
+    done = run(command, copied, "--storage", url)
+    assert done.returncode == 0, done.stderr
+    after = json.loads(report.read_text())
+    assert after["best"] == before["best"]
+    assert after["test"]["mse"] == pytest.approx(4 * before["test"]["mse"], rel=1e-3)
+    assert len(openings_of(read_study(open_storage(url), "wave").attributes)) == 1
+
+
+def test_a_study_finds_its_own_refit_from_a_copied_database_and_with_another_budget(
+    copied: Path, command: list[str]
+) -> None:
+    before = refitted_at(copied)
+    url = f"sqlite:///{copied / 'other.db'}"
+    source = f"sqlite:///{copied / 'runs' / 'studies.db'}"
+    assert call(command, "storage", "copy", source, url).returncode == 0
+    done = run(command, copied, "--storage", url, "--timeout", "1000")
+    assert done.returncode == 0, done.stderr
+    assert refitted_at(copied) == before
+    assert len(openings_of(read_study(open_storage(url), "wave").attributes)) == 1
 
 
 def test_figures_come_from_the_stored_forecasts(copied: Path, command: list[str]) -> None:
