@@ -19,7 +19,13 @@ from storage.studies import delete_study, read_study
 def execute(
     name: str, storage: str | None, out: Path | None, *, confirmed: bool, keep_files: bool
 ) -> int:
-    """Delete after asking, unless `confirmed`."""
+    """Delete after asking, unless `confirmed`; a study's folder that is not found is left, and told of.
+
+    Raises:
+        InputError: there is nobody to ask.
+        storage.errors.StorageError: there is no such study, the database does not answer, or the
+            artifacts cannot be removed.
+    """
     database = open_existing(storage, out)
     study = read_study(database, name)
     location = study.attributes.get(LOCATION)
@@ -37,13 +43,24 @@ def execute(
     delete_study(database, name, keep_artifacts=keep_files)
     for folder in folders:
         shutil.rmtree(folder)
-    Console().print(f"deleted {what}")
+    console, results = Console(), results_folder(out)
+    console.print(f"deleted {what}")
+    if not keep_files and _is_ours(name) and results / name not in folders:
+        console.print(
+            f"there was no folder {results / name}: where `run` had another --out, the study's results "
+            "are still there"
+        )
     return 0
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a study may have a folder; the names of other programs' may lead to any folder."""
+    return re.fullmatch(STUDY_NAME, name) is not None
 
 
 def _folders(name: str, results: Path, location: str | None) -> list[Path]:
     """A study's folder of results, and that of its checkpoints where its artifacts are in a folder."""
-    if not re.fullmatch(STUDY_NAME, name):
-        return []  # another program's study, whose name may lead to any folder
+    if not _is_ours(name):
+        return []
     parents = [results, None if location is None else artifact_folder(location)]
     return [parent / name for parent in parents if parent and (parent / name).is_dir()]

@@ -72,7 +72,19 @@ def test_a_study_is_deleted_with_its_artifacts_unless_files_are_kept(
     assert code == 0, error
     assert len(list((runs / "artifacts").iterdir())) == left
     assert ("its artifacts in" in " ".join(output.split())) == (not option)
+    assert "another --out" not in output
     assert open_storage(f"sqlite:///{runs}/studies.db").get_all_studies() == []
+
+
+def test_who_deletes_a_study_is_told_that_results_elsewhere_are_left(
+    runs: Path, tmp_path: Path
+) -> None:
+    (runs / "wave").rename(tmp_path / "wave")
+    code, output, error = call("delete", "wave", "--out", runs, "--yes")
+    assert code == 0, error
+    said = " ".join(output.split())
+    assert f"there was no folder {runs / 'wave'}: where `run` had another --out" in said
+    assert (tmp_path / "wave").is_dir()
 
 
 def test_a_study_whose_name_is_a_path_takes_no_folder_along(runs: Path, tmp_path: Path) -> None:
