@@ -13,6 +13,7 @@ from optuna.study import StudyDirection
 from objectives.errors import InputError
 from objectives.trials.messages import Compute, Task
 from reports.counts import first_tries
+from reports.wording import counted
 from search.study import AnyStudy, ClassificationStudy
 from search.tasks import AnyPreparation
 from search.workers.budget import share_settings, shared_settings
@@ -24,6 +25,7 @@ from search.workers.worker import WorkOrder
 from search.workers.worker_name import WorkerName
 from storage.database import Database
 from storage.records import StudyRecord, record_of_study
+from storage.retries import FIXED
 from storage.studies import find_study
 from storage.turn import wait_for_turn
 
@@ -55,6 +57,7 @@ def open_study(storage: Database, study: AnyStudy, preparation: AnyPreparation) 
 
     Raises:
         InputError: it exists with another configuration or other data; the message says what differs.
+            Or it has no room for the points that are to be tried.
     """
     name = study.study.name
     with experimental():
@@ -69,6 +72,7 @@ def open_study(storage: Database, study: AnyStudy, preparation: AnyPreparation) 
             check_same(found, identity)
         else:
             _begin(found, study, identity)
+        _enqueue(found, study)  # before workers elsewhere see that the study is begun
         share_settings(found, study)
         found.set_user_attr("confirm", study.confirm.model_dump())
         found.set_user_attr("data_path", _absolute(study.data.path))
@@ -96,7 +100,23 @@ def _begin(found: optuna.Study, study: AnyStudy, identity: dict[str, Any]) -> No
     found.set_user_attr("identity", identity)
     with experimental():
         found.set_metric_names([f"validation {study.training.metric}"])
-    for point in study.study.enqueue:
+
+
+def _enqueue(found: optuna.Study, study: AnyStudy) -> None:
+    """Queue the points that no trial has, within the total: a run that goes on has queued its own."""
+    if not study.study.enqueue:
+        return
+    trials = found.get_trials(deepcopy=False)
+    known = [trial.system_attrs.get(FIXED, trial.params) for trial in trials]
+    points = [point for point in study.study.enqueue if point not in known]
+    begun = first_tries(record_of_study(found))
+    if len(points) > max(0, study.trials - begun):
+        raise InputError(
+            f"[study] enqueue: {counted(len(points), 'point')} to try, but study {found.study_name!r} "
+            f"has {begun} of its {counted(study.trials, 'trial')} already: raise trials, or go beyond "
+            "them with `lstm-search enqueue`"
+        )
+    for point in points:
         found.enqueue_trial(point)
 
 

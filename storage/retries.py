@@ -7,7 +7,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 _KEPT = ("confirms", "run", "seed")  # attributes that a retry takes over
 _DRAWN = "hyperparameters"  # the attribute of a trial that has all its parameters
-_CHOICES = ("fixed_params", "grid_id", "search_space")  # Optuna's, made before anything is drawn
+FIXED = "fixed_params"  # Optuna's attribute of a trial that was queued, with its point
+_CHOICES = (FIXED, "grid_id", "search_space")  # Optuna's, made before anything is drawn
 SLOT, RETRY = "slot", "retry_of"  # attributes of a retry: its slot, and the number it stands for
 
 
@@ -37,6 +38,6 @@ def retry_of(trial: FrozenTrial, trials: Sequence[FrozenTrial], *, lost: bool) -
 def _chosen(trial: FrozenTrial) -> dict[str, Any]:
     """What makes a retry draw what the trial drew, or would have drawn: Optuna's own attributes."""
     if _DRAWN in trial.user_attrs:
-        return {"fixed_params": trial.params}
+        return {FIXED: trial.params}
     # Parameters drawn before it was lost, if they stayed, would change what is drawn for the others.
     return {name: trial.system_attrs[name] for name in _CHOICES if name in trial.system_attrs}

@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.sections import StudySettings
 from search.study import AnyStudy
-from search.workers.slots import replaced, slots_left
+from search.workers.slots import slots_left
 from storage.known_trials import newest_trials
 from storage.records import StudyRecord
+from storage.retries import replaced
 
 SETTINGS = "settings"  # the study's attribute that holds them
 _SHARED = ("trials", "timeout", "until", "no_improvement", "grace_period", "checkpoint_seconds")

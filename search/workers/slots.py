@@ -14,9 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.database import Database
 from storage.known_trials import newest_trials
-from storage.retries import RETRY, SLOT, replaced, retry_of, slot_of
-
-__all__ = ["count_slots", "find_slot", "replaced", "seed_of", "slot_of", "slots_left", "try_again"]
+from storage.retries import RETRY, SLOT, replaced, retry_of
 
 MOST_RETRIES = 2
 _FEW = 100

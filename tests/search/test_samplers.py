@@ -12,8 +12,9 @@ from objectives.errors import InputError
 from objectives.search_space.pruning import make_pruner
 from objectives.search_space.space import SearchSpace, draw
 from search.workers.samplers import SlotSampler, check_sampler, make_sampler
-from search.workers.slots import seed_of, slot_of, try_again
+from search.workers.slots import seed_of, try_again
 from storage.database import open_storage
+from storage.retries import slot_of
 
 SEED = 5
 SPACE = SearchSpace(units_per_layer=False)

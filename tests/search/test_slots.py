@@ -4,8 +4,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.workers.slots import MOST_RETRIES, replaced, seed_of, slot_of, slots_left, try_again
-from storage.retries import retry_of
+from search.workers.slots import MOST_RETRIES, seed_of, slots_left, try_again
+from storage.retries import replaced, retry_of, slot_of
 
 
 @pytest.fixture
