@@ -80,7 +80,8 @@ def confirm(
         _queue(runs, record, candidates, settings.seeds)
         confirming = _confirming(study, len(_first_tries(runs)))
         share_settings(runs, confirming)
-        runs.set_user_attr(LOCATION, study.artifacts)
+        # Not where whoever comes here keeps its own: a worker's folder may be gone tomorrow.
+        runs.set_user_attr(LOCATION, found.user_attrs.get(LOCATION, study.artifacts))
         if found.metric_names is not None:
             with experimental():
                 runs.set_metric_names(found.metric_names)

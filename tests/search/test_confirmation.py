@@ -22,6 +22,7 @@ from search.selection.confirmed import confirmation_from, ended_runs
 from search.selection.members import plan_members
 from search.study import Study, make_study
 from search.workers.budget import shared_settings, trials_left
+from storage.artifacts import LOCATION
 from storage.database import Database, open_storage
 from storage.errors import StorageError
 from storage.ledger import openings_of
@@ -201,6 +202,16 @@ def test_runs_are_queued_once_and_those_of_earlier_candidates_count_on(searched)
     confirm(storage, study, found, lambda _, runs: queued.extend(runs.get_trials()[6:]))
     new = [(t.user_attrs["confirms"], t.user_attrs["run"]) for t in queued]
     assert sorted(new) == [(1, 3), (2, 3), (3, 0), (3, 1), (3, 2), (3, 3)]
+
+
+def test_runs_keep_their_artifacts_where_the_search_does_whoever_confirms(
+    searched, tmp_path: Path
+) -> None:
+    storage, study, found = searched
+    found.set_user_attr(LOCATION, study.artifacts)
+    elsewhere = study.output.model_copy(update={"directory": str(tmp_path / "worker")})
+    confirm(storage, study.model_copy(update={"output": elsewhere}), found, lambda *_: None)
+    assert find_study(storage, RUNS).user_attrs[LOCATION] == study.artifacts
 
 
 def test_the_winner_is_replayed_from_its_median_run_under_its_own_number(searched) -> None:
