@@ -10,7 +10,7 @@ import optuna
 
 from objectives.errors import InputError
 from search.preparation import make_directory
-from search.searching import Progress, check_same, identity_of, search
+from search.searching import Progress, check_same, deletion_told, identity_of, search
 from search.selection.confirmation import confirm
 from search.selection.confirmed import SETTINGS as CONFIRM
 from search.study import AnyStudy, make_study
@@ -142,6 +142,6 @@ def join_study(study: AnyStudy, watch: Callable[[Progress], None]) -> None:
     def carry_out(study: AnyStudy, found: optuna.Study) -> None:
         search(study, found, task, preparation.target_hash, compute, watch)
 
-    with workers_ended():
+    with workers_ended(), deletion_told(storage, study.study.name):
         carry_out(study, found)
         confirm(storage, study, found, carry_out)

@@ -15,7 +15,7 @@ from search.ending import Ending, end_study
 from search.preparation import make_directory
 from search.reporting.study_figures import importances, study_figures
 from search.result import StudyResult
-from search.searching import Progress, open_study, search
+from search.searching import Progress, deletion_told, open_study, search
 from search.selection.confirmation import choose_winner, confirm
 from search.selection.confirmed import no_winner, read_confirmation
 from search.selection.refitting import alone, refit_winner
@@ -73,7 +73,7 @@ def run_study(
         note.watch(progress)
         follow(trackers, progress, study.study.name)
 
-    with put_back(storage.engine), workers_ended():
+    with put_back(storage.engine), workers_ended(), deletion_told(storage, study.study.name):
         compute = plan_compute(study.study)
 
         def carry_out(study: AnyStudy, found: optuna.Study) -> None:

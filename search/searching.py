@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from search.workers.orphans import experimental
 from search.workers.worker import WorkOrder
 from search.workers.worker_name import WorkerName
 from storage.database import Database
+from storage.errors import StorageError
 from storage.records import StudyRecord, record_of_study
 from storage.retries import FIXED
-from storage.studies import find_study
+from storage.studies import find_study, has_study
 from storage.turn import wait_for_turn
 
 
@@ -159,6 +161,24 @@ def _differences(stored: Any, now: Any, path: tuple[str, ...] = ()) -> list[str]
 
 def _shown(value: Any) -> str:
     return "not set" if value is None else f"{value!r}"
+
+
+@contextmanager
+def deletion_told(storage: Database, name: str) -> Iterator[None]:
+    """Say that a study was deleted where that is why a block fails, in whatever way it does.
+
+    Raises:
+        StorageError: the study is no longer in the database.
+    """
+    try:
+        yield
+    except Exception:
+        there = True
+        with suppress(StorageError):  # of a database that is gone the block's own error tells
+            there = has_study(storage, name)
+        if there:
+            raise
+        raise StorageError(f"study {name!r} was deleted while it ran") from None
 
 
 def search(

@@ -208,6 +208,21 @@ def test_a_database_deleted_in_mid_search_is_told_and_put_back(
     assert outcomes(record) == outcomes(stored(finished[0]))
 
 
+def test_a_study_deleted_in_mid_search_is_told(
+    tmp_path: Path, write_study: Write, run: Start, start: Start
+) -> None:
+    path = write_study(tmp_path, trials=6)
+    process = run(path)
+    seen_training(process, tmp_path)
+    deleting = start("delete", "wave", "--out", tmp_path / "runs", "--yes")
+    _, errors = deleting.communicate(timeout=PATIENCE)
+    assert deleting.returncode == 0, errors
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
+    assert complaint == "lstm-search: study 'wave' was deleted while it ran"
+
+
 def test_sigterm_ends_a_run_as_ctrl_c_does(
     finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:
