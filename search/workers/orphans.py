@@ -13,6 +13,8 @@ from search.workers.budget import shared_settings, trials_left
 from search.workers.slots import try_again
 from search.workers.worker_name import WorkerName
 
+WORKER_DIED = "its worker died"
+
 
 def trials_to_begin(found: optuna.Study, study: AnyStudy) -> int:
     """How many trials are to be begun, having queued again those whose worker is gone."""
@@ -36,7 +38,7 @@ def requeue_orphans(found: optuna.Study, *, lost: bool = True) -> None:
     for trial in found.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = trial.user_attrs.get("worker")
         if worker and WorkerName(*worker).dead:
-            found._storage.set_trial_user_attr(trial._trial_id, "failure", "its worker died")
+            found._storage.set_trial_user_attr(trial._trial_id, "failure", WORKER_DIED)
             found.tell(trial.number, state=TrialState.FAIL)
             try_again(found, trial, lost=lost)
 

@@ -26,8 +26,9 @@ from search.selection.confirmed import CONFIRMS, SEED
 from search.study import AnyStudy
 from search.workers.budget import has_enough, shared_settings
 from search.workers.environment import ENVIRONMENT, environment
+from search.workers.orphans import WORKER_DIED
 from search.workers.samplers import SlotSampler, make_sampler
-from search.workers.slots import count_slots, find_slot, replaced, seed_of, try_again
+from search.workers.slots import count_slots, find_slot, seed_of, try_again
 from search.workers.trial_files import Destination, describe_trial
 from search.workers.weights import save_outcome
 from search.workers.worker_name import WorkerName
@@ -35,7 +36,6 @@ from search.workers.worker_process import listening, write_errors_to
 from storage.artifacts import artifact_folder, open_artifacts
 from storage.database import NO_SIGN_OF_LIFE, Database, Heartbeat, open_storage
 from storage.errors import StorageError
-from storage.known_trials import newest_trials
 from storage.outage import outlast, passing
 from storage.studies import find_study
 from storage.turn import wait_for_turn
@@ -200,15 +200,13 @@ def _database_error_in(error: BaseException) -> BaseException:
 
 
 def _declared_dead(station: _Station, trial_id: int) -> bool:
-    """Whether another process failed this trial, mostly for want of signs of life, and queued it again.
+    """Whether another process failed this trial, mostly for want of signs of life, to queue it again.
 
     So it is where a process was stopped for a while, or a machine slept.
     """
     trial = station.storage.get_trial(trial_id)
-    silent = str(trial.user_attrs.get("failure", "")).startswith(NO_SIGN_OF_LIFE)
-    return trial.state == TrialState.FAIL and (
-        silent or trial.number in replaced(newest_trials(station.study))
-    )
+    reason = str(trial.user_attrs.get("failure", ""))
+    return trial.state == TrialState.FAIL and reason.startswith((NO_SIGN_OF_LIFE, WORKER_DIED))
 
 
 def _objective(

@@ -13,7 +13,7 @@ from optuna.storages import fail_stale_trials
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
 
-from search.workers.orphans import experimental, requeue_orphans
+from search.workers.orphans import WORKER_DIED, experimental, requeue_orphans
 from search.workers.slots import try_again
 from search.workers.worker import heartbeat
 from search.workers.worker_name import WorkerName
@@ -95,6 +95,7 @@ def test_a_worker_whose_trial_somebody_has_failed_and_queued_again_goes_on(
     wait_for(lambda: os.path.exists(url.removeprefix("sqlite:///")) or None, process)
     trial = wait_for(lambda: training_in(url), process)
     study = find_study(open_storage(url), "wave")
+    study._storage.set_trial_user_attr(study.trials[trial.number]._trial_id, "failure", WORKER_DIED)
     study.tell(trial.number, state=TrialState.FAIL)
     assert try_again(study, study.trials[trial.number])
     _, errors = process.communicate(timeout=PATIENCE)
