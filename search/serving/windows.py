@@ -1,8 +1,10 @@
 """From the JSON of a request to windows or texts that the model may be fed."""
 
 import math
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,19 +37,25 @@ def parse(body: bytes | bytearray) -> dict[str, Any]:
 
 
 def as_numbers(data: Any, where: str) -> NDArray[np.float64]:
-    """Turn nested lists of numbers into an array.
+    """Turn nested lists of numbers into an array; true is 1 and false 0.
 
     Raises:
         RequestError: a list of another length among its neighbours, or something that is no number;
             the message says where.
     """
+    if isinstance(data, np.ndarray):
+        return data
+    shape: list[int] = []
+    level = [data]  # not for NumPy as it is: beside one text it makes every cell as long as that
     try:
-        found = np.asarray(data)
-    except (ValueError, RecursionError):
-        raise RequestError(f"{where}: lists side by side differ in length or depth") from None
-    if found.dtype.kind not in "fiu":
-        raise RequestError(_what_is_no_number(data, where))
-    return found.astype(np.float64, copy=False)
+        while level and isinstance(level[0], list):
+            if set(map(type, level)) != {list} or len(lengths := set(map(len, level))) > 1:
+                raise RequestError(_uneven(where))
+            shape += lengths
+            level = list(chain.from_iterable(level))
+        return np.asarray(array("d", level)).reshape(shape)
+    except (TypeError, ValueError):  # no number, or more dimensions than NumPy knows
+        raise RequestError(_what_is_no_number(level, shape, where)) from None
 
 
 def taken(about: Metadata) -> Tensor:
@@ -123,21 +131,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _what_is_no_number(data: Any, where: str) -> str:
-    for place, value in _leaves(data):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            path = "".join(f"[{index}]" for index in place)
-            return f"{where}{path}: expected a number. Received: {shown(value)}"
-    return f"{where}: expected numbers that fit 64 bits in lists of one length and depth"
-
-
-def _leaves(data: Any) -> Iterator[tuple[Sequence[int], Any]]:
-    """What is in nested lists, with its place; without recursion, since a request may nest deeply."""
-    waiting: list[tuple[tuple[int, ...], Any]] = [((), data)]
-    while waiting:
-        place, value = waiting.pop()
+def _what_is_no_number(level: Sequence[Any], shape: Sequence[int], where: str) -> str:
+    for at, value in enumerate(level):
         if isinstance(value, list):
-            numbered = [((*place, index), item) for index, item in enumerate(value)]
-            waiting.extend(reversed(numbered))
-        else:
-            yield place, value
+            break
+        if not isinstance(value, int | float):
+            path = "".join(f"[{index}]" for index in np.unravel_index(at, tuple(shape)))
+            return f"{where}{path}: expected a number. Received: {shown(value)}"
+    return _uneven(where)
+
+
+def _uneven(where: str) -> str:
+    return f"{where}: lists side by side differ in length or depth"
