@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from rich.console import Console
+from rich.text import Text
 
 from objectives.errors import InputError
 from reports.audit import audit_in_words
@@ -14,6 +14,7 @@ from search.classification.auditing import audit_classifier
 from search.classification.preparation import prepare_sequences, settled_study
 from search.classification.stored import load_probabilities
 from search.commands.opening import existing_url
+from search.commands.terminal import open_console
 from search.joining import Place, study_to_join
 from search.preparation import prepare
 from search.reporting.stored_forecasts import load_forecasts
@@ -34,12 +35,11 @@ def execute(name: str, place: Place, storage: str | None, *, as_json: bool) -> i
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
     else:
-        console = Console(highlight=False, soft_wrap=True)
+        console = open_console(highlight=False, soft_wrap=True)
         for check in checks:
-            console.print(
-                "[green]passed[/]" if check.passed else "[bold red]FAILED[/]", check.check
-            )
-            console.print(f"        [dim]{check.evidence}[/]")
+            word = Text("passed", "green") if check.passed else Text("FAILED", "bold red")
+            console.print(word, check.check)
+            console.print(f"        {check.evidence}", style="dim")
         console.print(audit_in_words(checks), style="bold")
     return 0 if all(check.passed for check in checks) else 1
 

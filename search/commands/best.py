@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from objectives.errors import InputError
 from reports.numbers import confirmation_numbers
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
+from search.commands.terminal import open_console
 from search.selection.confirmed import crowned, no_winner, read_confirmation
 from storage.studies import read_study
 
@@ -38,8 +38,8 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
     table = Table("hyperparameter", "value", header_style="bold")
     for key, value in hyperparameters.items():
         table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
-    console = Console()
-    console.print(f"trial [bold]{best.number}[/] of study {name}: {best.value:.6g} on validation")
+    console = open_console()
+    console.print(f"trial {best.number} of study {name}: {best.value:.6g} on validation")
     console.print(table)
     if confirmation is not None:
         console.print(decision_in_words(confirmation), highlight=False)

@@ -4,12 +4,11 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from objectives.search_space.space import described
 from search.classification.preparation import SequencePreparation
+from search.commands.terminal import open_console
 from search.preparation import Preparation
 from search.proposal.study_template import step_in_words
 from search.study import AnyStudy, Study, load_study
@@ -22,7 +21,7 @@ def execute(path: Path, data: Path | None) -> int:
     study = load_study(path, {"data": {"path": str(data)}} if data else None)
     check_sampler(study.study.sampler)
     study, preparation = prepare_study(study)
-    console = Console()
+    console = open_console()
     if isinstance(preparation, SequencePreparation):
         console.print(_sequences_table(preparation))
         console.print(_folds_table(preparation))
@@ -33,8 +32,8 @@ def execute(path: Path, data: Path | None) -> int:
     size = study.space.size()
     points = "unlimited (a range is continuous)" if size is None else f"{size:,}"
     console.print(f"different points: {points}; trials asked for: {study.trials}")
-    console.print(f"[green]{escape(str(path))} and its data are fine.[/]", end=" ")
-    console.print(f"Next: lstm-search run {shlex.quote(str(path))}", markup=False, soft_wrap=True)
+    console.print(f"{path} and its data are fine.", style="green", end=" ")
+    console.print(f"Next: lstm-search run {shlex.quote(str(path))}", soft_wrap=True)
     return 0
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from objectives.errors import InputError
 from reports.wording import baseline_label, duration, number
 from search.commands.opening import open_existing, results_folder
+from search.commands.terminal import open_console
 from search.comparing import (
     Compared,
     ComparedClasses,
@@ -52,8 +52,7 @@ def execute(
         writer.writeheader()
         writer.writerows(rows)
     else:
-        console = Console(width=None if sys.stdout.isatty() else 300)
-        console.print(_table(ranked))
+        open_console().print(_table(ranked))
     if not may_be_ranked(studies):
         print(f"lstm-search: {_NOT_RANKED}", file=sys.stderr)
     return 0

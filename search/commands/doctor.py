@@ -2,16 +2,15 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from search.commands.opening import results_folder, url_or_default
+from search.commands.terminal import open_console
 from search.doctor.diagnose import diagnose
 from search.doctor.finding import Finding
 from search.study import STORAGE_VARIABLE
@@ -57,8 +56,7 @@ def _plain(findings: list[Finding]) -> dict[str, object]:
 
 def _print(findings: Iterable[Finding]) -> list[Finding]:
     """Print a section as soon as it is complete; the last one takes ten seconds."""
-    # A file or a pipe has no width to fit into.
-    console = Console(width=None if sys.stdout.isatty() else 300)
+    console = open_console()
     found: list[Finding] = []
     with console.status("looking, and training a small network for ten seconds"):
         for section, group in groupby(findings, key=lambda finding: finding.section):

@@ -6,13 +6,13 @@ import shlex
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from objectives.data.dataset import Dataset
 from objectives.data.season import find_season
 from objectives.errors import InputError
 from objectives.search_space.ranges import WholeRange
 from reports.wording import counted
+from search.commands.terminal import open_console
 from search.proposal.study_template import (
     Plan,
     left_out_in_words,
@@ -189,6 +189,6 @@ def _report(seen: Survey, plan: Plan, data: Path, out: Path) -> None:
         f"season {plan.season}, in rows",
         f"Wrote {out}. Next: lstm-search run {shlex.quote(str(out))}",
     ]
-    console = Console(soft_wrap=True, highlight=False)
+    console = open_console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(line, markup=False, emoji=False)
+        console.print(line)

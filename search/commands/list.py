@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from search.commands.opening import open_existing
+from search.commands.terminal import open_console
 from storage.records import StudySummary
 from storage.studies import list_studies
 
@@ -26,7 +26,7 @@ def execute(storage: str | None, out: Path | None, *, as_json: bool) -> int:
         since = "-" if study.started is None else f"{study.started:%Y-%m-%d %H:%M}"
         counts = (str(study.counts.get(state, 0)) for state in _STATES)
         table.add_row(study.name, best, *counts, since)
-    Console().print(table if studies else "no studies yet")
+    open_console().print(table if studies else "no studies yet")
     return 0
 
 

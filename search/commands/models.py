@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from reports.bundle import Bundle
 from search.bundles.registry import enter_bundle, open_registered
 from search.commands.opening import open_existing, results_folder
+from search.commands.terminal import open_console
 from storage.models import (
     RegisteredModel,
     find_model,
@@ -36,7 +36,7 @@ def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bo
         table.add_row(
             model.study, str(model.version), model.stage, since, _score(model), str(model.path)
         )
-    Console().print(table if models else "no models yet")
+    open_console().print(table if models else "no models yet")
     return 0
 
 

@@ -4,8 +4,6 @@ import webbrowser
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from reports.classification.contents import ClassificationReport
 from reports.contents import StudyReport
 from reports.numbers import report_json
@@ -13,6 +11,7 @@ from reports.verdict import verdict
 from reports.wording import looks_in_words
 from reports.writing import FORMATS, write_report
 from search.commands.opening import open_existing, results_folder
+from search.commands.terminal import open_console
 from search.reporting.reporting_again import report_again
 from search.reporting.study_figures import importances, study_figures
 from search.selection.confirmed import read_confirmation
@@ -53,7 +52,7 @@ def execute(
     if as_json:
         print(report_json(report), end="")
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     if isinstance(report, StudyReport | ClassificationReport):
         console.print(verdict(report), style="bold")
         console.print(looks_in_words(report.ledger))

@@ -3,12 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
-
 from objectives.errors import InputError
 from reports.wording import counted, number
 from search.audit.reproducing import Reproduction, check_reproducible, reproduce
 from search.commands.opening import existing_url
+from search.commands.terminal import open_console
 from search.joining import Place, study_to_join
 from search.preparation import make_directory
 from search.searching import check_same, identity_of
@@ -73,7 +72,7 @@ def _find(database: Database, sought: Sought) -> TrialRecord:
 
 
 def _print(sought: Sought, found: Reproduction, metric: str) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     console.print(f"{sought.text}, trained again: {_in_words(found, metric)}", style="bold")
     if found.changed is None:
         console.print("it is not stored which versions and hardware it was trained with")

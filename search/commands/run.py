@@ -9,8 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from objectives.errors import InputError
 from reports.audit import audit_in_words
 from reports.classification.contents import ClassificationReport
@@ -22,6 +20,7 @@ from reports.verdict import verdict
 from reports.wording import looks_in_words
 from search.audit.checklist import ONE_WINNER
 from search.commands.export import print_complaints
+from search.commands.terminal import open_console
 from search.result import StudyResult
 from search.running import run_study
 from search.study import AnyStudy, load_study, make_study
@@ -136,7 +135,7 @@ def _point(text: str) -> dict[str, Any]:
 
 
 def _print(result: StudyResult) -> None:
-    console = Console(file=sys.stdout)
+    console = open_console()
     report = result.report
     console.print()
     console.print(winner_table(report))

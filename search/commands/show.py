@@ -2,16 +2,16 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from reports.contents import Confirmation
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
+from search.commands.terminal import open_console
 from search.selection.confirmed import crowned, read_confirmation
 from search.stored_identity import stored_identity
 from search.watching.terminal_plots import curves_plot, history_plot
@@ -37,9 +37,8 @@ def execute(
 
         print(trials_frame(record.trials).to_csv(), end="")
     else:
-        # A file or a pipe has no width to fit into.
         confirmation = read_confirmation(database, record)
-        console = Console(width=None if sys.stdout.isatty() else 300)
+        console = open_console()
         console.print(_table(record, crowned(record, confirmation)))
         if len(record.trials) > _MOST_ROWS:
             console.print(
@@ -89,10 +88,9 @@ def _table(record: StudyRecord, best: TrialRecord | None) -> Table:
     table = Table(*columns, *(("reason",) if failures else ()), header_style="bold")
     for trial in _shown(record.trials, best):
         style = "bold green" if best and trial.number == best.number else None
-        state = f"[{_STYLES.get(trial.state, 'dim')}]{trial.state}[/]"
-        cells = [
+        cells: list[str | Text] = [
             str(trial.number),
-            state,
+            Text(trial.state, _STYLES.get(trial.state, "dim")),
             _short(trial.value),
             *(_short(trial.params.get(name)) for name in names),
             _short(trial.attributes.get("epochs")),

@@ -3,10 +3,9 @@
 import logging
 from pathlib import Path
 
-from rich.console import Console
-
 from reports.wording import counted, studies
 from search.commands.opening import open_existing
+from search.commands.terminal import open_console
 from storage import maintenance
 from storage.address import redacted
 from storage.database import open_storage
@@ -18,7 +17,7 @@ _SLOW_WRITE = 0.1  # seconds; a trial of 30 epochs writes about 60 times
 def check(url: str) -> int:
     """Print how a database is; 1 where a search would suffer."""
     health = maintenance.examine(url)
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     console.print(f"database     {redacted(url)}: {health.server}, {studies(health.studies)}")
     schema = "the newest" if health.up_to_date else "run `lstm-search storage upgrade`"
     console.print(f"schema       {health.schema}: {schema}")
