@@ -3,13 +3,11 @@
 import json
 from pathlib import Path
 
-from rich.table import Table
-
 from objectives.errors import InputError
 from reports.numbers import confirmation_numbers
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.commands.terminal import open_console
+from search.commands.terminal import make_table, open_console
 from search.selection.confirmed import crowned, no_winner, read_confirmation
 from storage.studies import read_study
 
@@ -35,7 +33,7 @@ def execute(name: str, storage: str | None, out: Path | None, *, as_json: bool) 
         }
         print(json.dumps(found, indent=2))
         return 0
-    table = Table("hyperparameter", "value", header_style="bold")
+    table = make_table("hyperparameter", "value")
     for key, value in hyperparameters.items():
         table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
     console = open_console()

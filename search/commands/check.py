@@ -4,11 +4,12 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
 from objectives.search_space.space import described
 from search.classification.preparation import SequencePreparation
-from search.commands.terminal import open_console
+from search.commands.terminal import make_table, open_console, turned_where_wide
 from search.preparation import Preparation
 from search.proposal.study_template import step_in_words
 from search.study import AnyStudy, Study, load_study
@@ -24,7 +25,7 @@ def execute(path: Path, data: Path | None) -> int:
     console = open_console()
     if isinstance(preparation, SequencePreparation):
         console.print(_sequences_table(preparation))
-        console.print(_folds_table(preparation))
+        console.print(_folds_table(preparation, console))
     elif isinstance(study, Study):
         console.print(_data_table(study, preparation))
         console.print(_split_table(preparation))
@@ -39,7 +40,7 @@ def execute(path: Path, data: Path | None) -> int:
 
 def _data_table(study: Study, preparation: Preparation) -> Table:
     dataset = preparation.dataset
-    table = Table("data", "", header_style="bold", title_justify="left")
+    table = make_table("data", "")
     rows, columns = dataset.values.shape
     step = "no timestamps" if dataset.times is None else step_in_words(dataset)
     longest = study.space.largest_timesteps
@@ -56,7 +57,7 @@ def _data_table(study: Study, preparation: Preparation) -> Table:
 
 
 def _split_table(preparation: Preparation) -> Table:
-    table = Table("part", "targets", "rows", "windows", header_style="bold")
+    table = make_table("part", "targets", "rows", "windows")
     for part in preparation.split.parts:
         rows = str(part.end - part.first)
         table.add_row(part.name, preparation.dates(part), rows, str(len(part.origins)))
@@ -65,7 +66,7 @@ def _split_table(preparation: Preparation) -> Table:
 
 def _sequences_table(preparation: SequencePreparation) -> Table:
     sequences = preparation.sequences
-    table = Table("data", "", header_style="bold", title_justify="left")
+    table = make_table("data", "")
     groups = sequences.groups
     table.add_row("source", sequences.source)
     kind = "texts" if sequences.words else "sequences"
@@ -76,21 +77,21 @@ def _sequences_table(preparation: SequencePreparation) -> Table:
     return table
 
 
-def _folds_table(preparation: SequencePreparation) -> Table:
+def _folds_table(preparation: SequencePreparation, console: Console) -> Table:
     """Count the sequences of each class in each part."""
     sequences, split = preparation.sequences, preparation.split
-    table = Table("part", "sequences", *sequences.classes, header_style="bold")
     parts = [("test", split.test)]
     for number, fold in reversed(list(enumerate(split.folds, start=1))):
         parts += [(f"validation {number}", fold.validation), (f"train {number}", fold.train)]
+    rows = []
     for name, numbers in reversed(parts):
         counts = np.bincount(sequences.labels[numbers], minlength=len(sequences.classes))
-        table.add_row(name, str(len(numbers)), *map(str, counts))
-    return table
+        rows.append([name, str(len(numbers)), *map(str, counts)])
+    return turned_where_wide(["part", "sequences", *sequences.classes], rows, console)
 
 
 def _space_table(study: AnyStudy) -> Table:
-    table = Table("hyperparameter", "searched", header_style="bold")
+    table = make_table("hyperparameter", "searched")
     for name, distribution in study.space.distributions().items():
         table.add_row(name, described(distribution))
     fixed = ", ".join(f"{name} = {value}" for name, value in study.space.fixed().items())

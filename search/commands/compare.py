@@ -8,12 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from objectives.errors import InputError
 from reports.wording import baseline_label, duration, number
 from search.commands.opening import open_existing, results_folder
-from search.commands.terminal import open_console
+from search.commands.terminal import open_console, turned_where_wide
 from search.comparing import (
     Compared,
     ComparedClasses,
@@ -52,7 +54,8 @@ def execute(
         writer.writeheader()
         writer.writerows(rows)
     else:
-        open_console().print(_table(ranked))
+        console = open_console()
+        console.print(_table(ranked, console))
     if not may_be_ranked(studies):
         print(f"lstm-search: {_NOT_RANKED}", file=sys.stderr)
     return 0
@@ -66,15 +69,13 @@ def _plain(rank: int | None, study: Compared) -> dict[str, Any]:
     return {"rank": rank, **facts}
 
 
-def _table(ranked: Sequence[tuple[int | None, Compared]]) -> Table:
-    table = Table(header_style="bold")
-    for rank, study in ranked:
-        cells = _cells(rank, study)
-        if not table.columns:
-            for head, _ in cells:
-                table.add_column(head)
-        table.add_row(*(text for _, text in cells), style="bold green" if rank == 1 else None)
-    return table
+def _table(ranked: Sequence[tuple[int | None, Compared]], console: Console) -> Table:
+    rows = [(rank, _cells(rank, study)) for rank, study in ranked]
+    heads = [head for head, _ in rows[0][1]]
+    texts = [
+        [Text(text, "bold green" if rank == 1 else "") for _, text in cells] for rank, cells in rows
+    ]
+    return turned_where_wide(heads, texts, console)
 
 
 def _cells(rank: int | None, study: Compared) -> list[tuple[str, str]]:

@@ -3,10 +3,8 @@
 import json
 from pathlib import Path
 
-from rich.table import Column, Table
-
 from search.commands.opening import open_existing
-from search.commands.terminal import open_console
+from search.commands.terminal import make_table, open_console
 from storage.records import StudySummary
 from storage.studies import list_studies
 
@@ -19,13 +17,12 @@ def execute(storage: str | None, out: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([_plain(study) for study in studies], indent=2))
         return 0
-    started = Column("started", overflow="fold")  # cut, it would hide the day
-    table = Table("study", "best", *_STATES, started, header_style="bold")
+    table = make_table("study", "best", "trials", "started", whole=("best", "started"))
     for study in studies:
         best = "-" if study.best is None else f"{study.best:.5g}"
         since = "-" if study.started is None else f"{study.started:%Y-%m-%d %H:%M}"
-        counts = (str(study.counts.get(state, 0)) for state in _STATES)
-        table.add_row(study.name, best, *counts, since)
+        counts = [f"{study.counts[state]} {state}" for state in _STATES if study.counts.get(state)]
+        table.add_row(study.name, best, ", ".join(counts) or "-", since)
     open_console().print(table if studies else "no studies yet")
     return 0
 

@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Column, Table
-
 from reports.bundle import Bundle
 from search.bundles.registry import enter_bundle, open_registered
 from search.commands.opening import open_existing, results_folder
-from search.commands.terminal import open_console
+from search.commands.terminal import make_table, open_console
 from storage.models import (
     RegisteredModel,
     find_model,
@@ -29,8 +27,8 @@ def show(name: str | None, storage: str | None, out: Path | None, *, as_json: bo
     if as_json:
         print(json.dumps([_plain(model) for model in models], indent=2))
         return 0
-    path = Column("bundle", overflow="fold")  # whole, to be copied
-    table = Table("study", "version", "stage", "since", "test", path, header_style="bold")
+    whole = ("version", "stage", "test")
+    table = make_table("study", "version", "stage", "since", "test", "bundle", whole=whole)
     for model in models:
         since = f"{model.changed:%Y-%m-%d %H:%M}"
         table.add_row(

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.text import Text
 from reports.contents import Confirmation
 from reports.optimism import decision_in_words
 from search.commands.opening import open_existing
-from search.commands.terminal import open_console
+from search.commands.terminal import fits, make_table, open_console
 from search.selection.confirmed import crowned, read_confirmation
 from search.stored_identity import stored_identity
 from search.watching.terminal_plots import curves_plot, history_plot
@@ -19,6 +19,7 @@ from storage.records import StudyRecord, TrialRecord
 from storage.studies import read_study
 
 _MOST_ROWS = 200  # of a table; more take seconds to lay out, and nobody reads them
+_ALL = "parameters"
 _STYLES = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan"}
 
 
@@ -39,7 +40,9 @@ def execute(
     else:
         confirmation = read_confirmation(database, record)
         console = open_console()
-        console.print(_table(record, crowned(record, confirmation)))
+        best = crowned(record, confirmation)
+        table = _table(record, best)
+        console.print(table if fits(table, console) else _narrow_table(record, best))
         if len(record.trials) > _MOST_ROWS:
             console.print(
                 f"the best and the newest {_MOST_ROWS} of {len(record.trials)} trials; --csv and --json "
@@ -72,8 +75,8 @@ def _plain(trial: TrialRecord) -> dict[str, object]:
 
 
 def _candidates(confirmation: Confirmation) -> Table:
-    heads = ("candidate", "search", "mean", "deviation", "fresh seeds")
-    table = Table(*heads, header_style="bold", title="Confirmation", title_justify="left")
+    table = make_table("candidate", "search", "mean", "deviation", "fresh seeds")
+    table.title, table.title_justify = "Confirmation", "left"
     for each in confirmation.candidates:
         scores = ", ".join("failed" if score is None else _short(score) for score in each.scores)
         cells = (str(each.trial), *map(_short, (each.search, each.mean, each.deviation)), scores)
@@ -83,25 +86,60 @@ def _candidates(confirmation: Confirmation) -> Table:
 
 def _table(record: StudyRecord, best: TrialRecord | None) -> Table:
     names = list(dict.fromkeys(name for trial in record.trials for name in trial.params))
-    failures = any("failure" in trial.attributes for trial in record.trials)
     columns = ("trial", "state", "value", *names, "epochs", "best", "overhead", "seconds")
-    table = Table(*columns, *(("reason",) if failures else ()), header_style="bold")
-    for trial in _shown(record.trials, best):
-        style = "bold green" if best and trial.number == best.number else None
-        cells: list[str | Text] = [
-            str(trial.number),
-            Text(trial.state, _STYLES.get(trial.state, "dim")),
-            _short(trial.value),
+    return _filled(
+        columns,
+        record,
+        best,
+        lambda trial: [
+            *_first_cells(trial),
             *(_short(trial.params.get(name)) for name in names),
             _short(trial.attributes.get("epochs")),
             _short(trial.attributes.get("best_epoch")),
             _short(overhead(trial)),
-            "-" if trial.seconds is None else f"{trial.seconds:.1f}",
-        ]
-        if failures:
-            cells.append(trial.attributes.get("failure", ""))
-        table.add_row(*cells, style=style)
+            _seconds(trial),
+        ],
+    )
+
+
+def _narrow_table(record: StudyRecord, best: TrialRecord | None) -> Table:
+    """All parameters in one column, and without what few look for."""
+    columns = ("trial", "state", "value", "seconds", _ALL)
+    return _filled(
+        columns,
+        record,
+        best,
+        lambda trial: [
+            *_first_cells(trial),
+            _seconds(trial),
+            ", ".join(f"{name}={_short(value)}" for name, value in trial.params.items()),
+        ],
+    )
+
+
+def _filled(
+    columns: Sequence[str],
+    record: StudyRecord,
+    best: TrialRecord | None,
+    cells: Callable[[TrialRecord], list[str | Text]],
+) -> Table:
+    failures = any("failure" in trial.attributes for trial in record.trials)
+    whole = [column for column in columns if column != _ALL]
+    table = make_table(*columns, *(("reason",) if failures else ()), whole=whole)
+    for trial in _shown(record.trials, best):
+        style = "bold green" if best and trial.number == best.number else None
+        reason = [trial.attributes.get("failure", "")] if failures else []
+        table.add_row(*cells(trial), *reason, style=style)
     return table
+
+
+def _first_cells(trial: TrialRecord) -> list[str | Text]:
+    state = Text(trial.state, _STYLES.get(trial.state, "dim"))
+    return [str(trial.number), state, _short(trial.value)]
+
+
+def _seconds(trial: TrialRecord) -> str:
+    return "-" if trial.seconds is None else f"{trial.seconds:.1f}"
 
 
 def _shown(trials: Sequence[TrialRecord], best: TrialRecord | None) -> list[TrialRecord]:

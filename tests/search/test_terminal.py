@@ -2,7 +2,9 @@
 
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from reports.contents import Check
 from search.cli import app
-from search.commands import audit
+from search.commands import audit, terminal
 from storage.database import open_storage
 from tests.runs import Finished
 
@@ -38,7 +40,7 @@ def studies(folder: Path, *names: str, **params: float) -> Path:
                 value=0.123456,
                 params=params,
                 distributions=distributions,
-                user_attrs={"failure": f"because of {name}"},
+                user_attrs={"failure": f"because of {name}"} if name in NAMES else {},
             )
         )
     storage.engine.dispose()
@@ -109,3 +111,54 @@ def test_evidence_of_an_audit_is_shown_as_it_is(
     said = CliRunner().invoke(app, ["audit", "wave", "--out", str(out)]).stdout
     for name in NAMES:
         assert f"FAILED of {name}\n        it is {name}\n" in said
+
+
+def narrow(monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...]) -> str:
+    """What a command prints on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(
+        terminal, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
+    )
+    said = call(*arguments)
+    assert max(len(line) for line in said.splitlines() if line[0] in "┏┃│") <= 80
+    assert "…" not in said
+    return said
+
+
+PARAMS = {"learning_rate": 0.001234, "recurrent_dropout": 0.25, "batch_size": 1, "timesteps": 1}
+LONG = "a_study_with_a_name_that_is_as_long_as_names_of_studies_may_be_and_longer_than_a_line"
+
+
+def test_a_narrow_terminal_cuts_no_name_and_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = studies(tmp_path / "runs", LONG, "power", **PARAMS)
+    wide = call("show", "power", "--out", out)
+    assert max(map(len, wide.splitlines())) > 80
+    assert "learning_rate ┃" in wide
+    assert LONG in call("list", "--out", out)
+    said = narrow(monkeypatch, ("show", "power", "--out", out))
+    for text in ("complete", "0.1235", "learning_rate=0.001234,", "recurrent_dropout=0.25,"):
+        assert text in said
+    said = narrow(monkeypatch, ("list", "--out", out))
+    assert f"{datetime.now():%Y-%m-%d}" in said
+    assert "│ power" in said
+    first = [line.split("│")[1].strip() for line in said.splitlines() if "│" in line]
+    assert LONG in "".join(first)
+
+
+def test_rows_are_turned_into_columns_where_they_have_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"kind_number_{number}" for number in range(9)]
+    rows = [{"id": i, "label": names[i % 9], "x": j} for i in range(180) for j in range(3)]
+    pd.DataFrame(rows).to_csv(tmp_path / "data.csv", index=False)
+    file = tmp_path / "study.toml"
+    file.write_text(
+        '[data]\ntask = "classification"\npath = "data.csv"\nid = "id"\nlabel = "label"\n'
+        "[space]\ntimesteps = 3\n[split]\nfolds = 2\n"
+    )
+    wide, said = call("check", file), narrow(monkeypatch, ("check", file))
+    assert f"{names[0]} ┃ {names[1]} ┃" in wide
+    for name in names:
+        assert f"│ {name} │" in said
