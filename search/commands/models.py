@@ -61,21 +61,43 @@ def promote(
     """Put a bundle into production, after a look at its files.
 
     With `if_better`, a file of fresh rows, only where it forecasts them better than the one that is in
-    production; else the exit code is 1.
+    production; else the exit code is 1. The file is read also where there is nothing to compare with.
+
+    Raises:
+        InputError: the bundle was exchanged, or the file cannot be read, or not be used to compare.
+        reports.bundle.BundleError: the bundle is gone, broken or changed, or the file does not fit it.
+        storage.errors.StorageError: there is no such model, or another is in production by now.
     """
     database = open_existing(storage, out)
     model, current = find_model(database, name, version), production_model(database, name)
     bundle = open_registered(model)
+    if current is not None and current.version == model.version:
+        if if_better is not None:
+            _check_readable(bundle, if_better)
+        print(f"model {model.version} of study {name} is in production already: {model.path}")
+        return 0
     retired = ""
-    if current is None and if_better is not None:
-        print(f"no model of study {name} is in production to compare with")
-    if current is not None and current.version != model.version:
+    if current is not None:
         retired = f"; model {current.version} is retired"
         if if_better is not None and not _wins(model, bundle, current, if_better):
             return 1
+    elif if_better is not None:
+        _check_readable(bundle, if_better)
+        print(f"no model of study {name} is in production to compare with")
     promote_model(database, model, current)
     print(f"model {model.version} of study {name} is in production{retired}: {model.path}")
     return 0
+
+
+def _check_readable(bundle: Bundle, data: str) -> None:
+    """Read fresh rows or sequences as a comparison would."""
+    from search.bundles.fresh_rows import read_rows, series_of  # noqa: PLC0415  (imports pandas)
+    from search.bundles.fresh_sequences import fresh_sequences  # noqa: PLC0415
+
+    if bundle.metadata.task == "classification":
+        fresh_sequences(data, bundle.metadata, rolling=False)
+    else:
+        series_of(read_rows(data), bundle.metadata)
 
 
 def _wins(model: RegisteredModel, bundle: Bundle, current: RegisteredModel, data: str) -> bool:

@@ -21,7 +21,13 @@ from search.bundles.challenge import challenge
 from search.bundles.fresh_rows import FreshRows
 from search.bundles.registry import enter_bundle
 from storage.database import Database, open_storage
-from storage.models import find_model, list_models, production_model, promote_model
+from storage.models import (
+    find_model,
+    list_models,
+    production_model,
+    promote_model,
+    retire_model,
+)
 from tests.bundles import HORIZON, METADATA, linear_model, write_bundle
 
 LAST, MEAN = 1.0, 0.25  # how much the last of four rows counts
@@ -171,6 +177,22 @@ def test_only_what_is_better_is_promoted(registry: Registry) -> None:
     said = registry.promote("--if-better", fresh, code=1)
     assert "not promoted, since it is no better: model 2 of study power stays" in said
     assert registry.stages == ["retired", "production", "candidate"]
+
+
+def test_the_file_is_read_also_where_there_is_nothing_to_compare_with(registry: Registry) -> None:
+    absent, other = registry.folder / "absent.csv", registry.folder / "other.csv"
+    other.write_text("load\nx\n")
+    for file in (absent, other):  # model 1 is in production
+        assert registry.promote(1, "--if-better", file, code=1) == ""
+    fresh = registry.folder / "fresh.csv"
+    said = registry.promote(1, "--if-better", fresh)
+    assert said.startswith("model 1 of study power is in production already: ")
+    assert said.count("\n") == 1
+    retire_model(registry.storage, find_model(registry.storage, "power", 1))
+    assert registry.promote(1, "--if-better", absent, code=1) == ""
+    assert registry.stages == ["retired", "candidate", "candidate"]
+    said = registry.promote(1, "--if-better", fresh)
+    assert "no model of study power is in production to compare with" in said
 
 
 def test_a_promotion_in_the_meantime_is_not_undone(registry: Registry) -> None:

@@ -207,6 +207,8 @@ def test_only_a_better_classifier_is_promoted(
     said = run("promote", "power", 2, "--if-better", fresh)
     assert "log loss over 300 sequences:" in said
     assert "model 2 of study power is in production; model 1 is retired" in said
+    assert "in production already" in run("promote", "power", 2, "--if-better", fresh)
+    run("promote", "power", 2, "--if-better", tmp_path / "absent.csv", code=1)
     said = run("promote", "power", 1, "--if-better", fresh, code=1)
     assert "not promoted, since it is no better" in said
     run("retire", "power", 2)
