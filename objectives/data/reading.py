@@ -97,10 +97,10 @@ def read_values(
                 continue
         if bad.any():
             row = int(bad.argmax())
+            other = "" if name in settings.targets else ", or list the columns to use in features"
             raise InputError(
                 f"{source}: column {name!r}, row {row}: expected a number, received "
-                f"{shown(frame[name].iloc[row])} ({bad.sum()} such cells): mend it, or list the "
-                "columns to use in features"
+                f"{shown(frame[name].iloc[row])} ({bad.sum()} such cells): mend it{other}"
             )
         picked[name] = numbers
     values = np.column_stack(list(picked.values()))  # (rows, columns)

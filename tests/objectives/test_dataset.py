@@ -77,6 +77,7 @@ def test_columns_of_text_time_or_no_name_are_no_features_unless_asked_for(tmp_pa
     assert dataset.columns == ("y", "x", "flag")
     message = failure(lambda: dataset_from_frame(frame, settings(features=("wind",))))
     assert message.startswith("DataFrame: column 'wind', row 0: expected a number, received 'NW'")
+    assert message.endswith("mend it, or list the columns to use in features")
 
 
 def test_the_table_passed_in_is_left_alone():

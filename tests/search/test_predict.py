@@ -81,7 +81,7 @@ def test_unusual_values_are_told_beside_the_answer(
         (
             [],
             "date,load,temp\n2024-01-01,1,x\n",
-            "column 'temp', row 0: expected a number, received 'x'",
+            "column 'temp', row 0: expected a number, received 'x' (1 such cells): mend it\n",
         ),
         ([], "date,load\n2024-01-01,1\n", "no column 'temp'"),
         ([], "date,load,temp\n", "no rows of data"),
