@@ -20,7 +20,8 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            help="CSV or Parquet file of the latest rows, - for stdin; of sequences .ts or .npz too."
+            help="CSV or Parquet file of the latest rows, or - for one on stdin; of sequences a .ts or "
+            ".npz file too."
         ),
     ],
     out: Annotated[

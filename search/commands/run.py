@@ -23,7 +23,7 @@ from search.commands.export import print_complaints
 from search.commands.terminal import open_console
 from search.result import StudyResult
 from search.running import run_study
-from search.study import AnyStudy, load_study, make_study
+from search.study import AnyStudy, Study, load_study, make_study, study_class
 from search.watching.progress import show_progress
 
 _OPTIONS = {  # keys called otherwise
@@ -91,7 +91,8 @@ def _given(
 def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> AnyStudy:
     if path is None and "path" in given["data"]:
         data = given["data"]["path"]
-        if given["data"].get("task") != "classification" and "targets" not in given["data"]:
+        kind = study_class(given["data"].get("task", "forecasting"), "command line")
+        if kind is Study and "targets" not in given["data"]:
             raise InputError(
                 f"--data {data}: name a column to forecast with --target, or say that it holds "
                 "labelled sequences with --task classification"

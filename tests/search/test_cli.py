@@ -83,6 +83,17 @@ def test_version_and_usage() -> None:
     assert call("run", "--trials", "many")[0] == 2
 
 
+def test_a_task_that_does_not_exist_is_told_before_what_it_lacks() -> None:
+    said = complaint("run", "--data", "x.csv", "--task", "foo")
+    assert "task: expected one of 'forecasting', 'classification'. Received: 'foo'" in said
+    assert "--target" in complaint("run", "--data", "x.csv")
+
+
+def test_predict_says_what_standard_input_takes() -> None:
+    said = " ".join(call("predict", "--help")[1].replace("│", "").split())
+    assert "CSV or Parquet file of the latest rows, or - for one on stdin" in said
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
