@@ -5,12 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from rich.console import Console
 from rich.prompt import Confirm
+from rich.text import Text
 
 from objectives.errors import InputError
 from reports.wording import counted
 from search.commands.opening import open_existing, results_folder
+from search.commands.terminal import open_console
 from search.sections import STUDY_NAME
 from storage.artifacts import LOCATION, artifact_folder
 from storage.studies import delete_study, read_study
@@ -38,12 +39,12 @@ def execute(
     if not confirmed:
         if not sys.stdin.isatty():
             raise InputError(f"to delete {what} without being asked, add --yes")
-        if not Confirm.ask(f"Delete {what}?", default=False):
+        if not Confirm.ask(Text(f"Delete {what}?"), default=False):
             return 1
     delete_study(database, name, keep_artifacts=keep_files)
     for folder in folders:
         shutil.rmtree(folder)
-    console, results = Console(), results_folder(out)
+    console, results = open_console(), results_folder(out)
     console.print(f"deleted {what}")
     if not keep_files and _is_ours(name) and results / name not in folders:
         console.print(
