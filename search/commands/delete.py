@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.prompt import Confirm
@@ -39,7 +40,7 @@ def execute(
     if not confirmed:
         if not sys.stdin.isatty():
             raise InputError(f"to delete {what} without being asked, add --yes")
-        if not Confirm.ask(Text(f"Delete {what}?"), default=False):
+        if not _agreed(Text(f"Delete {what}?")):
             return 1
     delete_study(database, name, keep_artifacts=keep_files)
     for folder in folders:
@@ -52,6 +53,12 @@ def execute(
             "are still there"
         )
     return 0
+
+
+def _agreed(question: Text) -> bool:
+    with suppress(EOFError):  # Ctrl-D is no answer
+        return Confirm.ask(question, default=False)
+    return False
 
 
 def _is_ours(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -304,10 +305,21 @@ def test_wrong_names_suggest_the_right_one(finished: Finished, tmp_path: Path) -
     assert "no database" in complaint("list", "--out", str(tmp_path))
 
 
-def test_delete_asks_and_removes_study_and_files(finished: Finished, tmp_path: Path) -> None:
+def test_delete_asks_and_removes_study_and_files(
+    command: list[str], finished: Finished, tmp_path: Path
+) -> None:
     out = shutil.copytree(finished[0] / "runs", tmp_path / "runs")
     assert "--yes" in complaint("delete", "wave", "--out", str(out))
     assert (out / "wave").is_dir()
+    for answer in ("n\n", "\x04"):  # the latter is what Ctrl-D comes to
+        ours, theirs = pty.openpty()
+        asking = [*command, "delete", "wave", "--out", str(out)]
+        with subprocess.Popen(asking, stdin=theirs, stderr=subprocess.PIPE) as asked:
+            os.write(ours, answer.encode())
+            assert asked.communicate() == (None, b"")
+        os.close(ours)
+        os.close(theirs)
+        assert (asked.returncode, (out / "wave").exists()) == (1, True)
     assert call("delete", "wave", "--out", str(out), "--yes")[0] == 0
     assert not (out / "wave").exists()
     assert "wave" not in call("list", "--out", str(out))[1]
