@@ -52,10 +52,13 @@ def test_notes_go_with_their_trials_into_a_copy(
     trials = [study.ask() for _ in range(3)]
     for trial in trials:
         write_trial_note(storage, study._study_id, trial._trial_id, f"trial {trial.number}")
-    for trial in trials[1:]:  # the first one runs on and stays behind
+    for trial in trials[1:]:  # the first one runs on, and is queued again in the copy
         study.tell(trial, 1.0)
     target = opened(f"sqlite:///{tmp_path}/target.db")
+    other = optuna.create_study(study_name="other", storage=target)
+    for _ in range(5):  # trials have other ids in the copy
+        other.ask()
     copy_studies(storage, target, ("one",))
     copy = optuna.load_study(study_name="one", storage=target)
-    assert trial_notes(copy, target) == ["trial 1", "trial 2"]
+    assert trial_notes(copy, target) == ["trial 0", "trial 1", "trial 2", ""]
     assert get_note(copy) == MARK
