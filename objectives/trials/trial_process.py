@@ -146,12 +146,12 @@ def run_in_process(
         TrialFailedError: training diverged or raised.
     """
     context = _context()
-    _start_server()
     ours, theirs = context.Pipe()
     arguments = (theirs, request, compute, dict(compiled))
     process = context.Process(target=answer, args=arguments, daemon=True)
     started = time.perf_counter()
     try:
+        _start_server()
         process.start()
     except (EOFError, OSError) as cause:
         ours.close()

@@ -236,6 +236,18 @@ def test_a_server_whose_socket_somebody_has_removed_is_replaced(request_, outcom
     assert run_in_process(request_, always).value("mse") == outcome.value("mse")
 
 
+def test_a_server_that_cannot_be_started_is_told_of_and_started_by_the_next_trial(
+    request_, outcome
+):
+    server = multiprocessing.forkserver._forkserver._forkserver_pid
+    os.kill(server, signal.SIGKILL)
+    os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)  # it is left for its starter to wait for
+    shutil.rmtree(get_temp_dir())
+    with pytest.raises(LostTrialError, match="no process could be started for the trial: FileNot"):
+        run_in_process(request_, always)
+    assert run_in_process(request_, always).value("mse") == outcome.value("mse")
+
+
 def test_an_outcome_tells_what_it_cost(outcome):
     assert list(outcome.seconds) == ["start", "load", "build", "trace", "compile", "steps"]
     assert all(seconds >= 0 for seconds in outcome.seconds.values())
