@@ -11,11 +11,11 @@ from reports.wording import listed
 from search.classification.stored import load_probabilities
 from search.reporting.stored_forecasts import load_forecasts, scorer
 from search.selection.confirmed import crowned, read_confirmation
-from search.selection.refitting import was_tested
 from search.stored_identity import NAIVE, TARGET_VALUES, stored_identity
 from search.study import is_classification
 from search.workers.budget import seconds_of_search
 from storage.database import Database
+from storage.ledger import was_tested
 from storage.records import StudyRecord
 from storage.studies import read_study
 

@@ -54,6 +54,11 @@ def record_opening(study: optuna.Study, opening: Opening) -> None:
         study.set_user_attr(key, asdict(opening))
 
 
+def was_tested(model: str, attributes: Mapping[str, Any]) -> bool:
+    """Whether an opening among a study's attributes names a model, by the SHA-256 of its file."""
+    return any(opening.model == model for opening in openings_of(attributes))
+
+
 def openings_of(attributes: Mapping[str, Any]) -> tuple[Opening, ...]:
     """The openings among a study's attributes, the first one first."""
     keys = sorted(key for key in attributes if key.startswith(_PREFIX))

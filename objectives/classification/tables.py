@@ -71,10 +71,8 @@ def _inputs(
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The names of the inputs and their values (rows, features), holes as NaN."""
     check_inputs(settings.features or (), roles, source)
-    no_inputs = {
-        *roles.names(),
-        settings.id,
-    }  # ids of a stream have no role, but tell nothing either
+    # A stream's ids have no role, but tell nothing either.
+    no_inputs = roles.names() | {name for name in frame.columns if name == settings.id}
     picked: dict[str, NDArray[np.float64]] = {}
     for name in settings.features or frame.columns:
         if name not in frame.columns:

@@ -13,8 +13,8 @@ from objectives.errors import InputError
 from objectives.settings import DataSettings
 
 _OFFSET = r"(?<=\d)\s*(?:[+-]\d\d(?::?\d\d)?|Z|UTC)$"
-_MISSING = {"", "None"}
 _OFFSET_AFTER_TIME = r":\d\d.*" + _OFFSET
+_MISSING = {"", "None"}  # texts of cells that have no number, and need none
 
 
 def check_once(names: Sequence[str], where: str, source: str) -> None:

@@ -72,7 +72,6 @@ def _read_csv(path: Path, source: str) -> pd.DataFrame:
         frame = pd.read_csv(path, sep=separator, low_memory=False)
         if separator != "," and any(_has_decimal_commas(column) for _, column in frame.items()):
             frame = pd.read_csv(path, sep=separator, decimal=",", low_memory=False)
-        _put_back_none(frame, path, separator)
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{source}: is empty") from error
     except UnicodeDecodeError as error:
@@ -88,6 +87,7 @@ def _read_csv(path: Path, source: str) -> pd.DataFrame:
             f"{source}: row 0 has more fields than the header names ({len(frame.columns)}): "
             "give every column a name"
         )
+    _put_back_none(frame, path, separator)
     return frame
 
 
@@ -127,7 +127,7 @@ def _put_back_none(frame: pd.DataFrame, path: Path, separator: str) -> None:
         for place, (_, column) in enumerate(frame.items())
         if column.isna().any() and _has_words(column)
     ]
-    if places and isinstance(frame.index, pd.RangeIndex):
+    if places:
         cells = pd.read_csv(path, sep=separator, usecols=places, dtype=str, keep_default_na=False)
         for name, column in cells.items():
             found = column == "None"

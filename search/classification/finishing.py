@@ -38,9 +38,9 @@ from search.selection.refitting import (
     TRAIN_ONLY_MODEL,
     Refitted,
     classify_with,
-    was_tested,
 )
 from search.study import ClassificationStudy
+from storage.ledger import was_tested
 from storage.records import StudyRecord, TrialRecord
 
 

@@ -32,7 +32,7 @@ from search.classification.judging import judge_classes
 from search.classification.stored import StoredProbabilities, load_probabilities
 from search.classification.validation import Validation
 from search.reporting.report_parts import About, about_before, ledger_of, winner_of
-from search.selection.refitting import was_tested
+from storage.ledger import was_tested
 from storage.records import StudyRecord
 
 

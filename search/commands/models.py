@@ -71,9 +71,10 @@ def promote(
     database = open_existing(storage, out)
     model, current = find_model(database, name, version), production_model(database, name)
     bundle = open_registered(model)
-    if current is not None and current.version == model.version:
-        if if_better is not None:
-            _check_readable(bundle, if_better)
+    in_production = current is not None and current.version == model.version
+    if if_better is not None and (current is None or in_production):
+        _check_readable(bundle, if_better)
+    if in_production:
         print(f"model {model.version} of study {name} is in production already: {model.path}")
         return 0
     retired = ""
@@ -82,7 +83,6 @@ def promote(
         if if_better is not None and not _wins(model, bundle, current, if_better):
             return 1
     elif if_better is not None:
-        _check_readable(bundle, if_better)
         print(f"no model of study {name} is in production to compare with")
     promote_model(database, model, current)
     print(f"model {model.version} of study {name} is in production{retired}: {model.path}")

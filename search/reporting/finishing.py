@@ -29,9 +29,9 @@ from search.selection.refitting import (
     TRAIN_ONLY_MODEL,
     Refitted,
     forecast_with,
-    was_tested,
 )
 from search.study import Study
+from storage.ledger import was_tested
 from storage.records import StudyRecord, TrialRecord
 
 

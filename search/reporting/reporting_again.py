@@ -10,9 +10,9 @@ from search.reporting.forecast_report import study_report, task_in_words
 from search.reporting.report_parts import about_before, ledger_of, winner_of
 from search.reporting.stored_forecasts import load_forecasts
 from search.selection.confirmed import crowned
-from search.selection.refitting import was_tested
 from search.stored_identity import stored_identity
 from search.study import is_classification
+from storage.ledger import was_tested
 from storage.records import StudyRecord
 
 

@@ -6,7 +6,7 @@ Nothing is forecast while a winner is retrained; the test set is opened in `sear
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -46,7 +46,7 @@ from search.stored_identity import stored_identity
 from search.study import AnyStudy, ClassificationStudy
 from search.workers.processes import outcome_of
 from search.workers.weights import Kept
-from storage.ledger import openings_of
+from storage.ledger import was_tested
 from storage.records import TrialRecord
 
 MODEL, TRAIN_ONLY_MODEL = "model.keras", "model_train_only.keras"
@@ -179,11 +179,6 @@ def _saved_for(study: AnyStudy, found: optuna.Study, basis: str) -> Refitted | N
     if saved.basis is None:
         return saved if was_tested(saved.model, found.user_attrs) else None
     return saved if saved.basis == basis else None
-
-
-def was_tested(model: str, attributes: Mapping[str, Any]) -> bool:
-    """Whether the ledger among a study's attributes names a model, by the SHA-256 of its file."""
-    return any(opening.model == model for opening in openings_of(attributes))
 
 
 def forecast_with(model: Path, rows: Path, origins: NDArray[np.int64]) -> ForecastOutcome:

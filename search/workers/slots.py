@@ -77,8 +77,8 @@ def try_again(study: optuna.Study, trial: FrozenTrial, *, lost: bool = True) -> 
         False where it has been queued before or has no try left.
     """
     trials = newest_trials(study)
-    tries = int(trial.user_attrs.get("tries", 1)) + lost
-    if trial.number in replaced(trials) or tries > 1 + MOST_RETRIES:
+    retry = retry_of(trial, trials, lost=lost)
+    if trial.number in replaced(trials) or retry.user_attrs["tries"] > 1 + MOST_RETRIES:
         return False
-    study.add_trial(retry_of(trial, trials, lost=lost))
+    study.add_trial(retry)
     return True

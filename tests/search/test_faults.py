@@ -188,6 +188,14 @@ def test_a_trial_that_runs_out_of_memory_fails_with_the_reason_and_the_search_go
     assert record.count("running") == record.count("waiting") == 0
 
 
+def only_complaint(process: "subprocess.Popen[str]") -> str:
+    """The one line of a run that fails, beside those of its progress."""
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, errors
+    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
+    return complaint
+
+
 def test_a_database_deleted_in_mid_search_is_told_and_put_back(
     finished: Finished, tmp_path: Path, write_study: Write, run: Start
 ) -> None:
@@ -195,10 +203,7 @@ def test_a_database_deleted_in_mid_search_is_told_and_put_back(
     process = run(path)
     seen_training(process, tmp_path)
     (tmp_path / "runs" / "studies.db").unlink()
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, errors
-    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
-    assert "studies.db: was deleted or replaced while it was in use" in complaint
+    assert "studies.db: was deleted or replaced while it was in use" in only_complaint(process)
     done = [trial for trial in stored(tmp_path).trials if trial.state == "complete"]
     again = run(path)
     _, errors = again.communicate(timeout=PATIENCE)
@@ -217,10 +222,7 @@ def test_a_study_deleted_in_mid_search_is_told(
     deleting = start("delete", "wave", "--out", tmp_path / "runs", "--yes")
     _, errors = deleting.communicate(timeout=PATIENCE)
     assert deleting.returncode == 0, errors
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, errors
-    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
-    assert complaint == "lstm-search: study 'wave' was deleted while it ran"
+    assert only_complaint(process) == "lstm-search: study 'wave' was deleted while it ran"
 
 
 def test_sigterm_ends_a_run_as_ctrl_c_does(
