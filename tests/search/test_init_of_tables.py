@@ -267,7 +267,14 @@ def test_parquet_with_an_index_of_timestamps(tmp_path: Path) -> None:
         (
             "beijing_pm25",
             "TEMP",
-            {"time": None, "rows": 43824, "columns": 11, "horizon": 6, "season": 24, "fill": 0.0},
+            {
+                "time": None,
+                "rows": 43800,
+                "columns": 11,
+                "horizon": 6,
+                "season": 24,
+                "fill": "forward",
+            },
         ),
     ],
 )
