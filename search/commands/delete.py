@@ -15,7 +15,7 @@ from search.commands.opening import open_existing, results_folder
 from search.commands.terminal import open_console
 from search.sections import STUDY_NAME
 from storage.artifacts import LOCATION, artifact_folder
-from storage.studies import delete_study, read_study
+from storage.studies import confirmation_name, delete_study, read_study
 
 
 def execute(
@@ -31,7 +31,9 @@ def execute(
     database = open_existing(storage, out)
     study = read_study(database, name)
     location = study.attributes.get(LOCATION)
-    folders = [] if keep_files else _folders(name, results_folder(out), location)
+    results, checkpoints = results_folder(out) / name, _checkpoints(name, location)
+    goes = not keep_files and _is_ours(name)
+    folders = [folder for folder in (results, *checkpoints) if goes and folder.is_dir()]
     what = f"study {name!r} with {counted(len(study.trials), 'trial')}"
     if location is not None and not keep_files:
         what += f", its artifacts in {location}"
@@ -44,13 +46,17 @@ def execute(
             return 1
     delete_study(database, name, keep_artifacts=keep_files)
     for folder in folders:
-        shutil.rmtree(folder)
-    console, results = open_console(), results_folder(out)
+        with suppress(FileNotFoundError):  # checkpoints may lie within the results
+            shutil.rmtree(folder)
+        if folder in checkpoints:
+            with suppress(OSError):  # it holds more, or is gone
+                folder.parent.rmdir()
+    console = open_console()
     console.print(f"deleted {what}")
-    if not keep_files and _is_ours(name) and results / name not in folders:
+    if goes and results not in folders:
         console.print(
-            f"there was no folder {results / name}: where `run` had another --out, the study's results "
-            "are still there"
+            f"there was no folder {results}: where `run` had another --out, the study's results are "
+            "still there"
         )
     return 0
 
@@ -66,9 +72,8 @@ def _is_ours(name: str) -> bool:
     return re.fullmatch(STUDY_NAME, name) is not None
 
 
-def _folders(name: str, results: Path, location: str | None) -> list[Path]:
-    """A study's folder of results, and that of its checkpoints where its artifacts are in a folder."""
-    if not _is_ours(name):
-        return []
-    parents = [results, None if location is None else artifact_folder(location)]
-    return [parent / name for parent in parents if parent and (parent / name).is_dir()]
+def _checkpoints(name: str, location: str | None) -> list[Path]:
+    """A study's folders of checkpoints: no more of a folder of artifacts, which may hold anything."""
+    folder = None if location is None else artifact_folder(location)
+    names = (confirmation_name(name), name)
+    return [] if folder is None else [folder / each / "checkpoints" for each in names]

@@ -76,6 +76,25 @@ def test_a_study_is_deleted_with_its_artifacts_unless_files_are_kept(
     assert open_storage(f"sqlite:///{runs}/studies.db").get_all_studies() == []
 
 
+def test_a_study_takes_along_no_more_of_a_general_folder_than_its_checkpoints(
+    runs: Path, tmp_path: Path
+) -> None:
+    code, _, error = call(
+        "storage", "copy", f"sqlite:///{runs}/studies.db", f"sqlite:///{tmp_path}/studies.db",
+        "--artifacts", tmp_path,
+    )  # fmt: skip
+    assert code == 0, error
+    for folder in ("wave", "wave/confirmation"):
+        (tmp_path / folder / "checkpoints").mkdir(parents=True)
+    (tmp_path / "wave" / "draft.txt").write_text("mine")
+    code, output, error = call(
+        "delete", "wave", "--storage", f"sqlite:///{tmp_path}/studies.db", "--yes"
+    )
+    assert code == 0, error
+    assert f"{tmp_path}/wave/checkpoints" in "".join(output.split())
+    assert [each.name for each in (tmp_path / "wave").iterdir()] == ["draft.txt"]
+
+
 def test_who_deletes_a_study_is_told_that_results_elsewhere_are_left(
     runs: Path, tmp_path: Path
 ) -> None:
