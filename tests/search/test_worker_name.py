@@ -12,6 +12,7 @@ import pytest
 from optuna.storages import fail_stale_trials
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from search.workers.orphans import WORKER_DIED, experimental, requeue_orphans
 from search.workers.slots import try_again
@@ -83,6 +84,25 @@ def test_a_trial_from_before_the_machine_started_is_known_by_its_silence(tmp_pat
     with experimental():
         fail_stale_trials(study)
     assert [trial.state.name for trial in study.trials] == [*["FAIL"] * 2, *["WAITING"] * 2]
+    storage.engine.dispose()
+
+
+def test_a_trial_that_cannot_be_queued_again_is_not_failed_either(
+    tmp_path: Path, ended: WorkerName
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/studies.db")
+    optuna.create_study(study_name="wave", storage=storage)
+    study = find_study(storage, "wave")
+    study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={"worker": list(ended)}))
+    with storage.engine.begin() as connection:
+        refusal = "WHEN NEW.state = 'WAITING' BEGIN SELECT RAISE(ABORT, 'not now'); END"
+        connection.execute(text(f"CREATE TRIGGER refusal BEFORE UPDATE ON trials {refusal}"))
+    with pytest.raises(IntegrityError, match="not now"):
+        requeue_orphans(study)
+    with storage.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER refusal"))
+    requeue_orphans(study)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"]
     storage.engine.dispose()
 
 
