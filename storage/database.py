@@ -19,7 +19,10 @@ from optuna.exceptions import (
     UpdateFinishedTrialError,
 )
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import StudyUserAttributeModel, TrialUserAttributeModel
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.address import Address, parse_address, redacted
@@ -46,6 +49,10 @@ NO_SIGN_OF_LIFE = "no sign of life"  # begins the reason why a silent trial was 
 PATIENCE = 10  # seconds for which opening is tried again while others make the same tables
 
 _logger = logging.getLogger(__name__)
+# MySQL's TEXT ends at 64 KB, which the curves of about 1,200 epochs reach.
+for _model in (TrialUserAttributeModel, StudyUserAttributeModel):
+    _model.__table__.c.value_json.type = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+
 _entropy = random.SystemRandom()  # a study's own random numbers must not depend on our waits
 
 

@@ -51,6 +51,13 @@ def test_a_study_is_read_as_it_was_written(storage) -> None:
     assert record.best is record.trials[1]
 
 
+def test_curves_of_thousands_of_epochs_are_kept(storage) -> None:
+    curves = {"loss": [round(epoch / 7, 6) for epoch in range(20_000)]}
+    trial = optuna.create_study(study_name="etth1", storage=storage).ask()
+    trial.set_user_attr("curves", curves)
+    assert read_study(storage, "etth1").trials[0].attributes == {"curves": curves}
+
+
 def test_a_value_that_is_not_finite_is_none(storage) -> None:
     fill(optuna.create_study(study_name="etth1", storage=storage))
     trials = read_study(storage, "etth1").trials
