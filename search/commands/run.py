@@ -21,6 +21,7 @@ from reports.wording import looks_in_words
 from search.audit.checklist import ONE_WINNER
 from search.commands.export import print_complaints
 from search.commands.terminal import open_console
+from search.proposal.survey import column_of_times
 from search.result import StudyResult
 from search.running import run_study
 from search.study import AnyStudy, Study, load_study, make_study, study_class
@@ -98,11 +99,24 @@ def _study(path: Path | None, given: dict[str, dict[str, Any]]) -> AnyStudy:
                 "labelled sequences with --task classification"
             )
         given["study"].setdefault("name", _name_of(Path(data)))
-        return make_study(given, "command line")
+        study = make_study(given, "command line")
+        if isinstance(study, Study) and study.data.time is None:
+            _tell_of_times(Path(data))
+        return study
     if path is None and given["data"].get("task") == "classification":
         raise InputError("--task classification: name the file of labelled sequences with --data")
     example = Path(str(files("search.examples"))) / "nyc_jfk_2013.toml"
     return load_study(path or example, given)
+
+
+def _tell_of_times(data: Path) -> None:
+    """Say that a table has timestamps, which count for nothing until they are named."""
+    if (column := column_of_times(data)) is not None:
+        print(
+            f"lstm-search: {data}: column {column!r} holds timestamps; with --time "
+            f"{shlex.quote(column)} missing rows are found, and forecasts bear dates",
+            file=sys.stderr,
+        )
 
 
 def called(path: Path | None, given: Mapping[str, Mapping[str, Any]], seed: int) -> str:

@@ -105,6 +105,16 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
     return _complete(frame, settings, source, left_out, almost)
 
 
+def column_of_times(data: Path) -> str | None:
+    """The column of timestamps of a CSV or Parquet file, None if it has none or they are an index.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    frame = read_table(data, str(data))
+    return None if isinstance(frame.index, pd.DatetimeIndex) else _find_time(frame, str(data))[0]
+
+
 def _check_header(frame: pd.DataFrame, source: str) -> None:
     """Raise InputError where the names of columns are values, but for columns that are counted."""
     names = [str(name) for name in frame.columns]

@@ -90,6 +90,17 @@ def test_a_task_that_does_not_exist_is_told_before_what_it_lacks() -> None:
     assert "--target" in complaint("run", "--data", "x.csv")
 
 
+@pytest.mark.parametrize(("option", "told"), [((), True), (("--time", "time"), False)])
+def test_timestamps_that_nobody_names_are_told(
+    tmp_path: Path, write_study: Callable[..., Path], option: tuple[str, ...], told: bool
+) -> None:
+    write_study(tmp_path)
+    data, target = str(tmp_path / "wave.csv"), ("--target", "level")
+    said = call("run", "--data", data, *target, *option, "--out", str(tmp_path / "wave.csv"))[2]
+    assert ("column 'time' holds timestamps; with --time time missing rows" in said) == told
+    assert "[output] directory: cannot write" in said.splitlines()[-1]
+
+
 def test_predict_says_what_standard_input_takes() -> None:
     said = " ".join(call("predict", "--help")[1].replace("│", "").split())
     assert "CSV or Parquet file of the latest rows, or - for one on stdin" in said
