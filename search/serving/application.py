@@ -32,6 +32,7 @@ from search.serving.settings import Serving
 from search.serving.windows import parse
 
 _INLINE = 64 * 1024  # bytes; what is longer goes to a thread, so that others are answered meanwhile
+_GONE = 499  # what proxies, too, call the status of a request whose client has gone
 _JSON = "application/json"
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 
@@ -266,7 +267,7 @@ class _Watched:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        status = 499  # the client has gone before there was an answer
+        status = _GONE  # unless there is an answer
 
         async def watched_send(message: Message) -> None:
             nonlocal status
@@ -279,7 +280,7 @@ class _Watched:
         try:
             await self.application(scope, receive, watched_send)
         except ClientDisconnect:
-            pass
+            status = _GONE  # nobody was there to get the 500 that is sent for any exception
         except Exception:
             write_line("bug", path=scope["path"], traceback=traceback.format_exc())
         finally:

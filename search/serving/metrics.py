@@ -25,7 +25,7 @@ ENDPOINTS = (
     "docs",
     "other",
 )
-STATUSES = (200, 400, 404, 405, 411, 413, 500, 503, 0)  # 0: any other
+STATUSES = (200, 400, 404, 405, 411, 413, 499, 500, 503, 0)  # 0: any other
 OUTCOMES = ("accepted", "refused")
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MOST_WORKERS = 64

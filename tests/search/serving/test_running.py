@@ -206,6 +206,16 @@ def test_every_request_is_a_line_of_the_log(serve: Serve, tmp_path: Path) -> Non
     server.wait_for("request", path="/none", status=404)
 
 
+def test_a_client_that_goes_is_no_error_of_the_server(serve: Serve, tmp_path: Path) -> None:
+    server = serve(write_bundle(tmp_path / "bundle"))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+        client.sendall(HEAD + BODY[:10])
+        _wait_until_running(server, 2)  # this request, and the one that asks
+    assert server.wait_for("request", path=PREDICT)["status"] == 499
+    counted = 'lstm_search_requests_total{endpoint="predict",status="499"} 1\n'
+    assert counted in server.ask("/metrics")[1]
+
+
 def test_it_is_small_and_reached_from_this_machine_only(serve: Serve, tmp_path: Path) -> None:
     server = serve(write_bundle(tmp_path / "bundle"))
     for _ in range(200):
