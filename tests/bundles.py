@@ -57,10 +57,12 @@ def expected(windows: Any, version: int = 1) -> NDArray[np.float32]:
     return (flat @ kernel(version))[..., None]
 
 
-def linear_model(weights: NDArray[np.float32], input_name: str = "window") -> bytes:
+def linear_model(
+    weights: NDArray[np.float32], input_name: str = "window", columns: int = 2
+) -> bytes:
     """A linear forecast of one target; the weights are (timesteps * columns, horizon)."""
     inputs, horizon = weights.shape
-    shape = ["batch", inputs // 2, 2]
+    shape = ["batch", inputs // columns, columns]
     window = helper.make_tensor_value_info(input_name, TensorProto.FLOAT, shape)
     out = helper.make_tensor_value_info("forecast", TensorProto.FLOAT, ["batch", horizon, 1])
     constants = [

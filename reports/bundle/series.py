@@ -117,7 +117,7 @@ def make_series(
     if told and times is None:
         raise BundleError(
             f"{source}: the model is told the time of {' and '.join(about.calendar)}, and the "
-            "rows have no timestamps"
+            f"rows have no timestamps{_in_column(about)}"
         )
     found = {**numbers, **indicators(labels, about)}
     values = np.column_stack(
@@ -139,6 +139,10 @@ def make_series(
     fill_rows(values, about)
     filled = int(missing - np.isnan(values).sum())
     return Series(values, grid, filled, tuple(unknown_categories(labels, about)), about, source)
+
+
+def _in_column(about: Metadata) -> str:
+    return "" if about.time.column is None else f" in a column {about.time.column!r}"
 
 
 def fill_rows(values: NDArray[np.float64], about: Metadata) -> None:

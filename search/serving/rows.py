@@ -33,10 +33,10 @@ def read_rows(rows: Any, about: Metadata) -> Rows:
     """
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RequestError(f"rows: expected a list of objects. Received: {shown(rows)}")
-    names = column_names(about)
+    names = known_columns(about)
     for at, row in enumerate(rows):
         for name in row:
-            if name not in names and name != about.time.column:
+            if name not in names:
                 raise RequestError(
                     f"rows[{at}]: unknown column {shown(name)}; known are {', '.join(names)}"
                 )
@@ -44,10 +44,18 @@ def read_rows(rows: Any, about: Metadata) -> Rows:
 
 
 def column_names(about: Metadata) -> tuple[str, ...]:
-    """The columns that every row must have; that of timestamps it may have."""
+    """The columns that every row must have: that of timestamps where the model is told the time."""
     if about.text_column is not None:
         return (about.text_column,)
-    return (*about.numeric_columns, *about.categories)
+    names = (*about.numeric_columns, *about.categories)
+    return (*names, about.time.column) if about.calendar and about.time.column else names
+
+
+def known_columns(about: Metadata) -> tuple[str, ...]:
+    """The columns that a row may have: those that it must, and that of timestamps."""
+    names = column_names(about)
+    time = about.time.column
+    return names if time is None or time in names else (*names, time)
 
 
 def read_texts(rows: Rows, name: str, about: Metadata) -> list[str]:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from reports.bundle import load_bundle
-from tests.bundles import HORIZON, METADATA, TIMESTEPS, expected, write_bundle
+from reports.bundle.calendar import calendar_names
+from tests.bundles import HORIZON, METADATA, TIMESTEPS, expected, linear_model, write_bundle
 from tests.search.serving.conftest import Running, Serve, some_rows, some_windows
 
 INFER = "/v2/models/power/infer"
@@ -242,6 +243,32 @@ def test_every_route_is_described_with_an_example_that_is_answered(server: Runni
             assert found == 200, (path, answer)
             assert ("requestBody" in operation) == (example is not None)
     assert {"/forecast", INFER, PREDICT, "/metrics"} <= document["paths"].keys()
+
+
+def test_who_must_send_timestamps_is_told_their_column(serve: Serve, tmp_path: Path) -> None:
+    names = ("load", *calendar_names(("day",)))
+    shape = ("batch", TIMESTEPS, len(names))
+    bundle = write_bundle(
+        tmp_path / "bundle",
+        model=linear_model(np.zeros((TIMESTEPS * len(names), HORIZON), np.float32), columns=7),
+        input=replace(METADATA.input, shape=shape),
+        columns=tuple(replace(METADATA.columns[0], name=name) for name in names),
+        calendar=("day",),
+    )
+    running = serve(bundle)
+    (described,) = running.ask("/openapi.json")[1]["paths"]["/forecast"].values()
+    content = described["requestBody"]["content"]["application/json"]
+    assert content["schema"]["properties"]["rows"]["items"]["required"] == ["load", "date"]
+    rows = content["example"]["rows"]
+    assert running.ask("/forecast", {"rows": rows})[0] == 200
+    misnamed = [{"load": row["load"], "Date": row["date"]} for row in rows]
+    nameless = [{"load": row["load"]} for row in rows]
+    for wrong, reason in (
+        (misnamed, 'rows[0]: unknown column "Date"; known are load, date'),
+        (nameless, "the rows have no timestamps in a column 'date'"),
+    ):
+        status, answer = running.ask("/forecast", {"rows": wrong})
+        assert (status, reason in answer["error"]) == (400, True), answer
 
 
 def test_the_page_of_the_routes_needs_no_other_place(server: Running) -> None:
