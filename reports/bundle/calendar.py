@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_SECONDS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
+PERIOD_SECONDS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 _WAVES = (1, 2, 3)
 
 
@@ -25,6 +25,6 @@ def calendar_columns(times: NDArray[np.datetime64], periods: Sequence[str]) -> N
     seconds = times.astype("datetime64[us]").astype(np.int64) / 1e6
     columns: list[NDArray[Any]] = []
     for period in periods:
-        phase = 2 * np.pi * (seconds % _SECONDS[period]) / _SECONDS[period]
+        phase = 2 * np.pi * (seconds % PERIOD_SECONDS[period]) / PERIOD_SECONDS[period]
         columns += [wave(number * phase) for number in _WAVES for wave in (np.sin, np.cos)]
     return np.column_stack(columns)

@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from reports.bundle.calendar import PERIOD_SECONDS
 from reports.bundle.checksums import write_checksums
 from reports.bundle.metadata import METADATA_FILE, Metadata, Tensor, TimeAxis
 from reports.wording import baseline_label, counted, number
@@ -49,7 +50,7 @@ def model_card(metadata: Metadata) -> str:
     step = step_in_words(metadata.time)
     kind = "text" if metadata.input.dtype == "string" else metadata.task
     template = _environment().get_template(f"{kind}.md.j2")
-    return template.render(about=metadata, step=step)
+    return template.render(about=metadata, step=step, seconds=PERIOD_SECONDS)
 
 
 def step_in_words(axis: TimeAxis) -> str:

@@ -1,5 +1,6 @@
 """The time of day, week and year as inputs: the same when a model is trained and when it forecasts."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from objectives.settings import DataSettings
 from reports.bundle import BundleError, Metadata
 from reports.bundle.frames import series_from_frame
 from reports.bundle.metadata import TimeAxis
+from reports.bundle.writing import model_card
 from search.preparation import prepare, share_rows
 from search.study import Study
 from tests.bundles import METADATA
@@ -69,6 +71,28 @@ def test_a_bundle_tells_fresh_rows_what_training_was_told(frame):
         series_from_frame(
             frame.drop(columns="when"), replace(about, time=TimeAxis(None, None, None, None))
         )
+
+
+def test_the_model_card_tells_who_has_none_of_our_code_how_such_columns_are_made(frame):
+    data = {"source": "load.csv", "trained_on": "all", "fingerprint": "0"}
+    card = model_card(
+        replace(
+            metadata(frame),
+            categories={"wind": ("N", "S")},
+            provenance=replace(METADATA.provenance, data=data),
+        )
+    )
+    assert "A column `NAME=CATEGORY` is 1 in rows of that category" in card
+    assert "sin(2πNt / P) and cos(2πNt / P) for N = 1, 2 and 3" in card
+    assert "seconds since\n1970-01-01T00:00:00 UTC" in card
+    periods = {name: int(P) for P, name in re.findall(r"(\d+) for the (\w+)", card)}
+    t = pd.to_datetime(frame["when"]).map(pd.Timestamp.timestamp).to_numpy()
+    turns = [2 * np.pi * N * t / P for P in periods.values() for N in (1, 2, 3)]
+    expected = np.column_stack([wave(turn) for turn in turns for wave in (np.sin, np.cos)])
+    fed = np.delete(
+        series_from_frame(frame, metadata(frame)).values, 30, axis=0
+    )  # not in the frame
+    np.testing.assert_allclose(fed[:, 1:], expected, atol=1e-6)
 
 
 def test_trials_know_how_many_columns_tell_the_time(frame, tmp_path):
