@@ -1,6 +1,6 @@
 """What a bundle will say of a study's winner, known once it is tested and kept until it is exported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from storage.records import TrialRecord
 
 DRAFT = "bundle.json"
 UNITS = "those of the data"
+_TIME = "time"  # as the forecasts of `predict` call it
 _DECILES = np.linspace(0.1, 0.9, 9)
 
 
@@ -175,11 +176,16 @@ def _time_axis(study: Study, preparation: Preparation) -> TimeAxis:
     if dataset.times is None:
         return TimeAxis(None, None, None, None)
     return TimeAxis(
-        column=study.data.time,
+        column=study.data.time or _named_index(study, dataset.columns),
         step=None if dataset.step is None else dataset.step.isoformat(),
         frequency=dataset.frequency,
         zone=None if dataset.times.tz is None else "UTC",
     )
+
+
+def _named_index(study: Study, columns: Sequence[str]) -> str | None:
+    # A model that is told the time needs timestamps, and neither files nor requests have an index.
+    return _TIME if study.data.calendar and _TIME not in columns else None
 
 
 def _test_scores(stored: StoredForecasts) -> TestScores:

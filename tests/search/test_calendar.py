@@ -10,12 +10,12 @@ import pytest
 from objectives.data.dataset import dataset_from_frame
 from objectives.errors import InputError
 from objectives.settings import DataSettings
-from reports.bundle import BundleError, Metadata
+from reports.bundle import BundleError, Metadata, load_bundle
 from reports.bundle.frames import series_from_frame
 from reports.bundle.metadata import TimeAxis
 from reports.bundle.writing import model_card
+from search import Study, run_study
 from search.preparation import prepare, share_rows
-from search.study import Study
 from tests.bundles import METADATA
 
 PERIODS = ("week", "day", "year")
@@ -71,6 +71,26 @@ def test_a_bundle_tells_fresh_rows_what_training_was_told(frame):
         series_from_frame(
             frame.drop(columns="when"), replace(about, time=TimeAxis(None, None, None, None))
         )
+
+
+def test_a_model_of_an_index_of_timestamps_takes_them_from_a_column_too(tmp_path):
+    times = pd.date_range("2024-01-01", periods=300, freq="h")
+    indexed = pd.DataFrame({"load": np.arange(300.0) % 7}, index=times)
+    study = Study(
+        data={"targets": ["load"], "horizon": 2, "calendar": ["day"]},
+        space={"timesteps": 4, "units": 4, "depth": 1},
+        study={"name": "indexed", "trials": 1, "workers": 1},
+        training={"epochs": 1},
+        confirm={"candidates": 0},
+        output={"directory": str(tmp_path), "formats": ["onnx"]},
+    )
+    run_study(study, indexed)
+    bundle = load_bundle(tmp_path / "indexed" / "bundle")
+    path = tmp_path / "latest.csv"
+    indexed.tail(8).rename_axis("time").to_csv(path)
+    pd.testing.assert_frame_equal(
+        bundle.predict(pd.read_csv(path)), bundle.predict(indexed.tail(8))
+    )
 
 
 def test_the_model_card_tells_who_has_none_of_our_code_how_such_columns_are_made(frame):
