@@ -26,6 +26,7 @@ def contained_files(path: Path) -> dict[str, bytes]:
             lies outside its folder or is no plain file.
     """
     if path.is_dir():
+        _check_is_bundle((path / METADATA_FILE).is_file(), path)  # before all that is in it is read
         found = _from_folder(path)
     elif not path.exists():
         raise BundleError(f"{path}: no such bundle; `lstm-search export` makes one")
@@ -36,9 +37,13 @@ def contained_files(path: Path) -> dict[str, bytes]:
             raise
         except _DAMAGED as error:
             raise BundleError(f"{path}: is a damaged archive: {error}") from None
-    if METADATA_FILE not in found:
-        raise BundleError(f"{path}: has no {METADATA_FILE}: it is not a bundle")
+    _check_is_bundle(METADATA_FILE in found, path)
     return found
+
+
+def _check_is_bundle(has_metadata: bool, path: Path) -> None:
+    if not has_metadata:
+        raise BundleError(f"{path}: has no {METADATA_FILE}: it is not a bundle")
 
 
 def _from_folder(folder: Path) -> dict[str, bytes]:

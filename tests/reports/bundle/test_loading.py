@@ -118,6 +118,13 @@ def test_archive_that_unpacks_to_too_much_is_refused_unread(tmp_path: Path) -> N
         load_bundle(path)
 
 
+def test_a_folder_that_is_no_bundle_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "other").open("wb") as file:
+        file.truncate(3 * 2**30)  # a hole, which takes no room
+    with pytest.raises(BundleError, match=r"has no metadata\.json: it is not a bundle"):
+        load_bundle(tmp_path)
+
+
 def test_changed_missing_and_unlisted_files_are_refused(make_bundle: MakeBundle) -> None:
     folder = tampered(make_bundle())
     with pytest.raises(BundleError, match=r"model\.onnx was changed"):
