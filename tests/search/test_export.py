@@ -171,6 +171,9 @@ def test_the_smoke_test_needs_only_onnxruntime_and_numpy(bundle: Path, tmp_path:
     done = smoke()
     assert done.returncode == 1
     assert "forecast differs from what the model gave" in done.stderr
+    (copy / "model.keras").unlink()
+    done = smoke()
+    assert (done.returncode, done.stderr) == (1, "model.keras is missing: get a fresh copy\n")
 
 
 def test_the_keras_file_loads_where_this_package_is_not(bundle: Path) -> None:

@@ -13,9 +13,11 @@ TOLERANCE = 1e-4  # of a target's deviation in training, or of probability
 
 
 def check_files() -> None:
-    """End with a message where a file is not what it was."""
+    """End with a message where a file is missing or not what it was."""
     for line in (HERE / "SHA256SUMS").read_text(encoding="utf-8").splitlines():
         expected, name = line.split("  ", 1)
+        if not (HERE / name).is_file():
+            sys.exit(f"{name} is missing: get a fresh copy")
         if hashlib.sha256((HERE / name).read_bytes()).hexdigest() != expected:
             sys.exit(f"{name} was changed after the bundle was made: get a fresh copy")
 
