@@ -10,6 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
+CUT = """() => [...document.querySelectorAll('.plot')].flatMap(plot => {
+  const [from, to] = [plot.getBoundingClientRect().left - 1, plot.getBoundingClientRect().right + 1];
+  const outside = e => e.getBoundingClientRect().left < from || e.getBoundingClientRect().right > to;
+  return [...plot.querySelectorAll('text')].filter(outside).map(e => `${plot.id}: ${e.textContent}`);
+})"""  # texts in plots that reach beyond them
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

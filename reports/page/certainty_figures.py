@@ -1,5 +1,6 @@
 """Plots of how far the figures can be trusted: differences with their intervals, and coverage."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any, Literal
@@ -13,6 +14,7 @@ _OUTCOMES = {
     "not distinguishable": (MUTED, "diamond"),
     "worse": ("--bad", "x"),
 }
+_LONGEST = 24  # characters of a line
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 
 
@@ -33,7 +35,7 @@ def difference_figure(
     """
     found = {
         outcome: {
-            baseline_label(name): ends[name]
+            _folded(baseline_label(name)): ends[name]
             for name, difference in uncertainty["differences"].items()
             if difference["outcome"] == outcome
         }
@@ -50,6 +52,11 @@ def difference_figure(
         "an interval across zero may be chance."
     )
     return PageFigure("differences", "Against what costs nothing", note, traces, layout)
+
+
+def _folded(label: str) -> str:
+    """A label in lines that leave room for the plot on a phone."""
+    return "<br>".join(textwrap.wrap(label, _LONGEST))
 
 
 def _with_ends(

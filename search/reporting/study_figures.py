@@ -23,6 +23,7 @@ MOST_CROSSINGS = (
     200  # trials of which the contour is drawn: its grid has the square of that in cells
 )
 MOST_CURVES = 60  # trials whose curves are drawn; more than these nobody can tell apart
+_ROOM = 1.2  # of the longest bar
 _COLOURS = {"complete": "--model", "pruned": "--second", "running": "--muted"}
 
 
@@ -53,7 +54,8 @@ def study_figures(study: optuna.Study, shares: Mapping[str, float]) -> dict[str,
         "history": lambda: plot_optimization_history(study, target_name=metric)
     }
     if shares:
-        drawn["importances"] = lambda: plot_param_importances(study)
+        room = [0, _ROOM * max(shares.values())]  # beside the longest bar, for its figure
+        drawn["importances"] = lambda: plot_param_importances(study).update_layout(xaxis_range=room)
         drawn["slice"] = lambda: plot_slice(study, two, target_name=metric)
     if len(two) == 2 and all(_varies(study, name) for name in two):
         drawn["contour"] = lambda: plot_contour(_sample(study), two, target_name=metric)

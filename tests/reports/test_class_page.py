@@ -11,6 +11,7 @@ from reports.contents import SearchReport
 from reports.numbers import report_numbers
 from reports.page.class_figures import MOST_CLASSES, confusion_figure, reliability_figure
 from reports.page.page import render_page
+from tests.browser import CUT, PHONE
 
 LABELS = ["rest", "walk", "<run>"]
 MATRIX = [[40, 8, 2], [5, 25, 0], [0, 3, 17]]  # rows are the truth
@@ -132,6 +133,15 @@ def test_counts_can_be_read_on_the_emptiest_and_the_fullest_cell(scheme, numbers
     for cell in ends:
         low, high = sorted((brightness(words), brightness(cell)))
         assert (high + 0.05) / (low + 0.05) > 4.5, (words, cell)
+
+
+def test_on_a_phone_long_names_of_baselines_leave_room_for_the_axis(numbers, opened, tmp_path):
+    differences = numbers["uncertainty"]["differences"]
+    differences["linear_summary"] = differences["majority_class"]
+    path = tmp_path / "report.html"
+    path.write_text(render_page(json.loads(json.dumps(numbers)), None, {}))
+    page, _ = opened(path, PHONE)
+    assert page.evaluate(CUT) == []
 
 
 def test_the_page_of_a_classifier_is_whole_in_a_browser(numbers, opened, tmp_path):

@@ -17,7 +17,7 @@ from reports.page.page import render_page
 from reports.wording import duration, number, percent, setting
 from search.reporting.study_figures import importances, study_figures
 from storage.ledger import Opening
-from tests.browser import PHONE, WIDE
+from tests.browser import CUT, PHONE, WIDE
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -90,6 +90,7 @@ def test_the_page_opens_from_disk_whole_accessible_and_without_complaint(
     assert all(plot.evaluate(DRAWN) for plot in plots)
     widths = [plot.query_selector("svg").bounding_box()["width"] for plot in plots]
     assert max(widths) <= size["width"]
+    assert page.evaluate(CUT) == []
     page.evaluate(UNFOLD)
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
