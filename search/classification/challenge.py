@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +83,9 @@ def _check_comparable(mine: Metadata, theirs: Metadata) -> None:
 def _labelled(data: str, rows: FreshRows | None, about: Metadata) -> Sequences:
     """Read sequences with their labels as `run` does, but for a split: all of them are fresh."""
     layout = _layout(about)
+    fill: Any = "none" if layout.text else about.preprocessing.fill
     if rows is None:
-        return read_sequences(SequenceSettings(task="classification", path=data))
+        return read_sequences(SequenceSettings(task="classification", path=data, fill=fill))
     settings = SequenceSettings(
         task="classification",
         id=layout.id,
@@ -93,7 +95,7 @@ def _labelled(data: str, rows: FreshRows | None, about: Metadata) -> Sequences:
         features=about.numeric_columns or None,
         timesteps=layout.length,
         stride=layout.stride,
-        fill="none" if layout.text else about.preprocessing.fill,  # type: ignore[arg-type]
+        fill=fill,
         text=layout.text,
     )
     table = rows.table.drop(columns="split", errors="ignore")

@@ -127,9 +127,9 @@ def test_texts_are_scored_too(tmp_path: Path) -> None:
     )
 
 
-def of_sequences(folder: Path, suffix: str) -> Path:
-    """The sequences of `moves` as a .ts or .npz file."""
-    groups = [group for _, group in moves().groupby("id")]
+def of_sequences(folder: Path, suffix: str, table: pd.DataFrame) -> Path:
+    """The sequences of a table like `moves` as a .ts or .npz file."""
+    groups = [group for _, group in table.groupby("id")]
     labels = [group["label"].iloc[0] for group in groups]
     values = [group[list(COLUMNS)].to_numpy() for group in groups]
     path = folder / f"fresh{suffix}"
@@ -153,7 +153,18 @@ def test_files_of_arrays_are_scored_as_tables_are(
     bundles: tuple[Bundle, Bundle], fresh: Path, tmp_path: Path, suffix: str
 ) -> None:
     expected = challenge_classifier(*bundles, str(fresh))
-    assert challenge_classifier(*bundles, str(of_sequences(tmp_path, suffix))) == expected
+    assert challenge_classifier(*bundles, str(of_sequences(tmp_path, suffix, moves()))) == expected
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".npz"])
+def test_holes_in_files_of_arrays_are_filled_as_in_training(
+    bundles: tuple[Bundle, Bundle], tmp_path: Path, suffix: str
+) -> None:
+    table = moves()
+    table.loc[table["time"] == 1, "x"] = np.nan
+    table.to_csv(tmp_path / "holes.csv", index=False)
+    expected = challenge_classifier(*bundles, str(tmp_path / "holes.csv"))
+    assert challenge_classifier(*bundles, str(of_sequences(tmp_path, suffix, table))) == expected
 
 
 def stream(rows: int) -> pd.DataFrame:
