@@ -1,9 +1,13 @@
 """Sequences cut from the rows that they lie in; free of TensorFlow."""
 
+import hashlib
+import json
+
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.classification.messages import PADDING
+from objectives.classification.sequences import Sequences
 
 
 def padded_windows(
@@ -45,3 +49,18 @@ def rows_within(
     np.add.at(begun, ends - lengths, 1)
     np.add.at(begun, ends, -1)
     return np.cumsum(begun[:-1]) > 0
+
+
+def rows_hash(sequences: Sequences, some: NDArray[np.int64]) -> str:
+    """Hash the rows, or words, of some sequences, whatever is said of them: SHA-256 in hex.
+
+    So those that lie in one file come out as they do where they are a file of their own.
+    """
+    covered = rows_within(sequences.ends[some], sequences.lengths[some], len(sequences.values))
+    rows, digest = sequences.values[covered], hashlib.sha256()
+    digest.update(json.dumps(sequences.features).encode())
+    if sequences.words:
+        digest.update(json.dumps([sequences.words[int(number)] for number in rows[:, 0]]).encode())
+    else:
+        digest.update(rows.astype("<f8").tobytes())
+    return digest.hexdigest()

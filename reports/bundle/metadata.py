@@ -124,7 +124,8 @@ class Provenance:
     """Where the model comes from.
 
     `seeds` has the study's and the trial's. `data` says from which rows: the "fingerprint" of them all
-    and, where they have timestamps, "fitted_until", that of the last row that the model was fitted on.
+    and, where they have timestamps, "fitted_until", that of the last row that the model was fitted on;
+    of labelled sequences also "rows_hashes", of all their rows and of those that it was fitted on.
     `model` is the SHA-256 of the Keras file that the study tested, in hexadecimal.
     """
 

@@ -10,7 +10,7 @@ from objectives.classification.messages import PADDING
 from objectives.classification.metrics import scores
 from objectives.classification.sequences import Sequences
 from objectives.classification.vocabulary import joined_texts
-from objectives.classification.windows import needs_padding, rows_within
+from objectives.classification.windows import needs_padding, rows_hash, rows_within
 from objectives.export.messages import TEXT, WINDOW
 from objectives.objective import any_hyperparameters
 from objectives.scaling import fit_scaling
@@ -142,12 +142,13 @@ def _sequence_rows(study: ClassificationStudy) -> SequenceRows:
 
 
 def _data(sequences: Sequences, trained: NDArray[np.int64]) -> dict[str, Any]:
-    times = sequences.times
+    times, everything = sequences.times, np.arange(len(sequences.labels))
     return {
         "source": Path(sequences.source).name,
         "fingerprint": sequences.fingerprint,
         "rows": len(sequences.values),
         "trained_on": counted(len(trained), "sequence"),
+        "rows_hashes": [rows_hash(sequences, some) for some in (everything, trained)],
         "fitted_until": None if times is None else times[trained].max().isoformat(),
     }
 

@@ -14,8 +14,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from objectives.classification.windows import padded_windows
+from objectives.errors import InputError
 from reports.bundle import Bundle, load_bundle
 from search.audit.saved_scaling import saved_linear
+from search.classification.challenge import challenge_classifier
 from tests.search.classification.conftest import hot_and_cold
 from tests.search.serving.conftest import serving
 
@@ -78,6 +80,19 @@ def test_metadata_say_what_the_model_takes_and_gives(
     assert about.test.naive["dtw_nearest_neighbour"]["log_loss"] is None
     assert set(about.artefacts) == {"onnx", "keras"}
     assert all(0 <= found.greatest_difference < 1e-4 for found in about.artefacts.values())
+
+
+@pytest.mark.parametrize("part", ["all", "train"])
+def test_what_it_was_made_from_is_no_fresh_data(
+    run: tuple[Path, str], bundle: Bundle, tmp_path: Path, part: str
+) -> None:
+    rows = pd.read_parquet(run[0] / "order.parquet")
+    known = tmp_path / "known.parquet"
+    rows[(rows["split"] == "train") | (part == "all")].to_parquet(known)
+    with pytest.raises(InputError, match="was made from these very data"):
+        challenge_classifier(bundle, bundle, str(known))
+    rows[rows["split"] == "test"].to_parquet(tmp_path / "test.parquet")
+    assert challenge_classifier(bundle, bundle, str(tmp_path / "test.parquet")).sequences == 200
 
 
 @pytest.fixture(scope="module")
