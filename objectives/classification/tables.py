@@ -173,9 +173,11 @@ def _windows(
         [np.arange(first + length, end + 1, stride) for first, end in itertools.pairwise(borders)]
     ).astype(np.int64)
     if len(ends) == 0:
+        torn = roles.group is not None and len(borders) - 1 > len(np.unique(apart[0]))
         raise InputError(
             f"{source}: the longest recording has {np.diff(borders).max()} rows, fewer than [data] "
             f"timesteps = {length}: make the windows shorter"
+            + (f", or sort the rows by {roles.group!r}, then by time" if torn else "")
         )
     rows = ends - 1
     return Recordings(

@@ -203,7 +203,16 @@ def changed(**columns: Any) -> pd.DataFrame:
         (changed(), {"text": "label"}, "column 'label' is both the text and the label"),
         (changed().drop(columns="x"), {}, "has no columns of numbers beside"),
         (changed().sort_values("time"), {"timesteps": 9}, "is not later than"),
-        (changed().drop(columns="time"), {"timesteps": 9}, "the longest recording has 5 rows"),
+        (
+            changed().drop(columns="time"),
+            {"timesteps": 9},
+            "the longest recording has 5 rows, .* windows shorter$",
+        ),
+        (
+            changed(group=["s", "t", "s", "t", "s"]).drop(columns="time"),
+            {"timesteps": 2},
+            "the longest recording has 1 rows, .* or sort the rows by 'group', then by time",
+        ),
         (long_table().head(0), {}, "DataFrame: has no rows of data"),
         (long_table().head(0), {"timesteps": 2}, "DataFrame: has no rows of data"),
         (long_table().head(0), {"text": "id"}, "DataFrame: has no rows of data"),
