@@ -32,6 +32,11 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
     return make_series(numbers, labels, _times(frame, about, source), about, source)
 
 
+def named_by_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its columns named as a model names them: a DataFrame's may be numbers."""
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
 def check_columns(frame: pd.DataFrame, about: Metadata, source: str) -> None:
     """Raise BundleError where a table lacks a column of the model, or has it twice."""
     names = (*about.numeric_columns, *about.categories)

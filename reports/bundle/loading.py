@@ -42,10 +42,15 @@ class Bundle(OnnxModel):
         Raises:
             BundleError: rows that do not fit the model, or no intervals of that level.
         """
+        from reports.bundle.frames import (  # noqa: PLC0415  (imports pandas)
+            named_by_text,
+            series_from_frame,
+            tidy,
+        )
+
+        frame = named_by_text(frame)
         if self.metadata.task == "classification":
             return self._classify(frame, interval, rolling=rolling)
-        from reports.bundle.frames import series_from_frame, tidy  # noqa: PLC0415  (imports pandas)
-
         series = series_from_frame(frame, self.metadata)
         answers = answer(self, series, series.origins(rolling=rolling), interval=interval)
         for line in answers.warnings:

@@ -2,6 +2,7 @@
 
 import io
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,20 @@ def test_every_window_goes_to_a_file(command: list[str], bundle: Path, tmp_path:
     assert predict(command, bundle, path, "--rolling", "--out", out) == ("", "")
     pd.testing.assert_frame_equal(pd.read_parquet(out), wanted)
     assert len(wanted) == (20 - TIMESTEPS + 1) * HORIZON
+
+
+def test_columns_that_are_numbered_are_found(
+    command: list[str], bundle: Path, tmp_path: Path
+) -> None:
+    path, numbered = tmp_path / "rows.parquet", tmp_path / "numbered"
+    frame = data(path).set_index("date").rename(columns={"temp": 1, "load": 0})
+    frame.to_parquet(path)
+    columns = tuple(replace(column, name=str(at)) for at, column in enumerate(METADATA.columns))
+    write_bundle(numbered, columns=columns, targets=("0",))
+    wanted = load_bundle(bundle).predict(frame.rename(columns={1: "temp", 0: "load"})).forecast
+    assert load_bundle(numbered).predict(frame).forecast.tolist() == wanted.tolist()
+    found = pd.read_csv(io.StringIO(predict(command, numbered, path)[0]))
+    assert found.forecast.tolist() == pytest.approx(wanted.tolist(), rel=1e-6)
 
 
 def test_unusual_values_are_told_beside_the_answer(
