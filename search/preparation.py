@@ -40,10 +40,12 @@ class Preparation:
 
         Studies of one hash and one `target_hash` have comparable scores, whatever else they see.
         """
-        first, end = self.split.train.first, self.split.validation.end
-        values = self.dataset.values[first:end, : len(self.dataset.targets)]
+        train, validation = self.split.train, self.split.validation
+        values = self.dataset.values[train.first : validation.end, : len(self.dataset.targets)]
         digest = hashlib.sha256(" ".join(self.dataset.targets).encode())
         digest.update(np.ascontiguousarray(values, "<f8").tobytes())
+        if train.end < validation.first:  # the rows of a gap have no part in the unit
+            digest.update(f"train to {train.end}".encode())
         return digest.hexdigest()
 
     def dates(self, part: Part) -> str:

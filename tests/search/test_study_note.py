@@ -11,6 +11,7 @@ from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from plotly.io import from_json
 
+from objectives.search_space.space import SearchSpace
 from objectives.settings import DataSettings, SplitSettings
 from search.preparation import prepare
 from search.reporting.naive import naive_forecasts, naive_scores
@@ -113,6 +114,19 @@ def test_naive_forecasts_are_scored_on_every_fold():
         error = values[origins[:, None] + np.arange(3)] - values[origins - 1, None]
         by_fold.append(np.mean((error / deviation) ** 2))
     assert naive_scores(cut, 12, "mse")["persistence"] == pytest.approx(np.mean(by_fold))
+
+
+def test_scores_compare_only_where_their_unit_comes_from_the_same_rows():
+    data = DataSettings(targets=("level",), time="time", horizon=3)
+    plain, with_gap, other_window = (
+        prepare(
+            Study(data=data, split=SplitSettings(gap=gap), space=SearchSpace(timesteps=steps)),
+            wave(),
+        )
+        for gap, steps in ((0, 12), ((24, 0), 12), (0, 6))
+    )
+    assert with_gap.target_hash == plain.target_hash == other_window.target_hash
+    assert with_gap.target_values != plain.target_values == other_window.target_values
 
 
 def test_a_ridge_regression_that_would_keep_a_search_waiting_is_left_out(preparation, monkeypatch):
