@@ -10,10 +10,15 @@ from reports.bundle.errors import BundleError
 from reports.bundle.forecasting import Answers
 from reports.bundle.metadata import Metadata
 from reports.bundle.series import Series, make_series
-from reports.bundle.timeline import Times, expected_zone
+from reports.bundle.timeline import Times, Timestamps, expected_zone
 
 
-def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataFrame") -> Series:
+def series_from_frame(
+    frame: pd.DataFrame,
+    about: Metadata,
+    source: str = "DataFrame",
+    clock: pd.DatetimeIndex | None = None,
+) -> Series:
     """Pick the model's columns out of a table and put its rows in order of time.
 
     Args:
@@ -22,6 +27,7 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
             ISO 8601 or the index); what else it has is left out.
         about: the model's metadata.
         source: how messages name the table.
+        clock: what clocks showed at the timestamps, where these do not tell any more.
 
     Raises:
         BundleError: a column is missing or holds no numbers, or timestamps are not as in training.
@@ -29,7 +35,7 @@ def series_from_frame(frame: pd.DataFrame, about: Metadata, source: str = "DataF
     check_columns(frame, about, source)
     numbers = {name: numbers_of(frame[name], source) for name in about.numeric_columns}
     labels = {name: _labels(frame[name]) for name in about.categories}
-    return make_series(numbers, labels, _times(frame, about, source), about, source)
+    return make_series(numbers, labels, _times(frame, about, source, clock), about, source)
 
 
 def named_by_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +73,9 @@ def _labels(column: "pd.Series[Any]") -> list[str | None]:
     return [text or None for text in texts]
 
 
-def _times(frame: pd.DataFrame, about: Metadata, source: str) -> Times | None:
+def _times(
+    frame: pd.DataFrame, about: Metadata, source: str, clock: pd.DatetimeIndex | None
+) -> Timestamps | None:
     name, by_time = about.time.column, isinstance(frame.index, pd.DatetimeIndex)
     if name is None and not (by_time and (about.time.step or about.time.frequency)):
         return None
@@ -79,7 +87,7 @@ def _times(frame: pd.DataFrame, about: Metadata, source: str) -> Times | None:
         raise BundleError(f"{source}: no column {name!r}, which has the timestamps")
     where = f"{source}: " + ("the index" if name is None else f"column {name!r}")
     try:
-        index = pd.DatetimeIndex(pd.to_datetime(found, format="ISO8601"))
+        index, shown = _read_times(found)
     except (ValueError, TypeError) as error:
         raise BundleError(f"{where}: expected timestamps: {' '.join(str(error).split())}") from None
     if index.hasnans:
@@ -87,9 +95,27 @@ def _times(frame: pd.DataFrame, about: Metadata, source: str) -> Times | None:
         raise BundleError(f"{where}, row {row}: no timestamp")
     if (index.tz is None) != (about.time.zone is None):
         raise BundleError(f"{where}: expected {expected_zone(about.time.zone)}")
-    return (index if index.tz is None else index.tz_convert("UTC").tz_localize(None)).to_numpy(
-        "datetime64[us]"
-    )
+    return Timestamps(_without_zone(index), _without_zone(shown if clock is None else clock))
+
+
+def _read_times(found: Any) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """The instants, in UTC where they have offsets, and what clocks showed at them."""
+    try:
+        index = pd.DatetimeIndex(pd.to_datetime(found, format="ISO8601"))
+    except ValueError:
+        utc = pd.DatetimeIndex(pd.to_datetime(found, format="ISO8601", utc=True))
+        cells = [pd.Timestamp(cell) for cell in found]
+        if any(cell.tzinfo is None for cell in cells):
+            raise
+        # several offsets in one column, as summer time brings them
+        return utc, pd.DatetimeIndex([cell.replace(tzinfo=None) for cell in cells])
+    if index.tz is None:
+        return index, index
+    return index.tz_convert("UTC"), index.tz_localize(None)
+
+
+def _without_zone(index: pd.DatetimeIndex) -> Times:
+    return index.tz_localize(None).to_numpy("datetime64[us]")
 
 
 def tidy(answers: Answers) -> pd.DataFrame:

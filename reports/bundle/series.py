@@ -11,7 +11,7 @@ from reports.bundle.calendar import calendar_columns, calendar_names
 from reports.bundle.categories import Labels, indicators, unknown_categories
 from reports.bundle.errors import BundleError
 from reports.bundle.metadata import Metadata
-from reports.bundle.timeline import Times, as_texts, following, places_in_time
+from reports.bundle.timeline import Times, Timestamps, as_texts, grid_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def missing_value(where: str, column: int, count: int, about: Metadata) -> Bundl
 def make_series(
     numbers: Mapping[str, NDArray[np.float64]],
     labels: Labels,
-    times: Times | None,
+    times: Timestamps | None,
     about: Metadata,
     source: str,
 ) -> Series:
@@ -105,7 +105,7 @@ def make_series(
     Args:
         numbers: each numeric column (rows,), NaN or infinite where a cell is missing.
         labels: the category of each row by column, None where it is missing.
-        times: (rows,), None for rows that follow each other without timestamps.
+        times: those of the rows, None for rows that follow each other without timestamps.
         about: the model's metadata.
         source: how messages name the rows.
 
@@ -125,10 +125,9 @@ def make_series(
     )
     values = np.pad(values, ((0, 0), (0, len(told))))  # the grid tells what belongs there
     grid = None
-    if times is not None and len(times):
-        places = places_in_time(times, about.time, source)
+    if times is not None and len(times.instants):
+        places, grid = grid_of(times, about.horizon, about.time, source)
         rows = int(places[-1]) + 1
-        grid = following(times[0], rows + about.horizon, about.time)
         spread = np.full((rows, values.shape[1]), np.nan)
         spread[places] = values
         values = spread

@@ -4,6 +4,7 @@ They are datetime64[us] without a zone, in UTC where the training data have UTC 
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,42 @@ _LARGEST_GROWTH = 10  # a single mistyped year must not become millions of missi
 _DURATION = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>[\d.]+)S)?)?"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Timestamps:
+    """The timestamps of rows, (rows,), and what a clock where they come from showed at each."""
+
+    instants: Times
+    clock: Times
+
+
+def grid_of(
+    times: Timestamps, horizon: int, axis: TimeAxis, source: str
+) -> tuple[NDArray[np.int64], Times]:
+    """Find the places of rows among the timestamps that there should be.
+
+    A calendar is that of UTC or, where the rows do not follow it, of their clocks. A timestamp of it
+    that no row has gets the UTC offset of the row before.
+
+    Returns:
+        Each row's number of steps since the first, (rows,), and the timestamps from the first row to
+        `horizon` steps after the last.
+
+    Raises:
+        BundleError: timestamps are not in order, or do not fit the step or the calendar.
+    """
+    shown = times.instants
+    try:
+        places = places_in_time(shown, axis, source)
+    except BundleError:
+        if axis.step is not None:
+            raise
+        shown = times.clock
+        places = places_in_time(shown, axis, source)
+    grid = following(shown[0], int(places[-1]) + 1 + horizon, axis)
+    rows = np.searchsorted(places, np.arange(len(grid)), side="right") - 1
+    return places, grid - (shown - times.instants)[rows]
 
 
 def following(first: np.datetime64, count: int, axis: TimeAxis) -> Times:
@@ -82,6 +119,15 @@ def without_zone(text: str | None, zone: str | None) -> datetime:
     """Read an ISO 8601 timestamp; give it without a zone, in UTC where `zone` is "UTC".
 
     Raises:
+        ValueError: see `with_clock`.
+    """
+    return with_clock(text, zone)[0]
+
+
+def with_clock(text: str | None, zone: str | None) -> tuple[datetime, datetime]:
+    """Read an ISO 8601 timestamp as `without_zone` does; give also what its clock showed.
+
+    Raises:
         ValueError: it is none, or has a UTC offset where there should be none, or the reverse; the
             message says what was expected.
     """
@@ -91,7 +137,8 @@ def without_zone(text: str | None, zone: str | None) -> datetime:
         raise ValueError("expected an ISO 8601 timestamp") from None
     if (found.tzinfo is None) != (zone is None):
         raise ValueError(f"expected {expected_zone(zone)}")
-    return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    clock = found.replace(tzinfo=None)
+    return (clock if zone is None else found.astimezone(UTC).replace(tzinfo=None)), clock
 
 
 def expected_zone(zone: str | None) -> str:

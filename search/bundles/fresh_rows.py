@@ -52,6 +52,7 @@ def series_of(rows: FreshRows, about: Metadata) -> Series:
     picked, values = read_values(table[list(names)], DataSettings(targets=names), source)
     frame = pd.DataFrame(values, columns=list(picked), index=table.index)
     frame[list(about.categories)] = table[list(about.categories)]
+    clock = None
     if about.time.column in table.columns:
-        frame[about.time.column], _ = read_times(table[about.time.column], source)
-    return series_from_frame(frame, about, source)
+        frame[about.time.column], clock = read_times(table[about.time.column], source)
+    return series_from_frame(frame, about, source, clock)

@@ -63,7 +63,8 @@ def _check_order(rows: Rows, about: Metadata) -> None:
     if column is None or not any(column in row for row in rows):
         return
     counted = isinstance(rows[0].get(column), int | float)
-    moments: Any = read_numbers(rows, column) if counted else read_times(rows, about)
+    times = None if counted else read_times(rows, about)
+    moments: Any = read_numbers(rows, column) if times is None else times.instants
     early = moments[1:] < moments[:-1]
     if early.any():
         at = int(np.argmax(early)) + 1

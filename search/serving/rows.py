@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.bundle import Metadata
-from reports.bundle.timeline import Times, as_texts, following, without_zone
+from reports.bundle.timeline import Timestamps, as_texts, following, with_clock
 from search.serving.errors import RequestError
 from search.serving.windows import as_text_batch, shown
 
@@ -87,8 +87,8 @@ def read_numbers(rows: Rows, name: str) -> NDArray[np.float64]:
     return np.array([_number(_cell(row, name, at), name, at) for at, row in enumerate(rows)], float)
 
 
-def read_times(rows: Rows, about: Metadata) -> Times | None:
-    """The timestamps (rows,); None where no row has one.
+def read_times(rows: Rows, about: Metadata) -> Timestamps | None:
+    """The timestamps of the rows; None where no row has one.
 
     Raises:
         RequestError: a row has none, or not as in training.
@@ -99,11 +99,12 @@ def read_times(rows: Rows, about: Metadata) -> Times | None:
     found = []
     for at, row in enumerate(rows):
         try:
-            found.append(without_zone(row.get(column), about.time.zone))
+            found.append(with_clock(row.get(column), about.time.zone))
         except ValueError as error:
             received = shown(row.get(column))
             raise RequestError(f"rows[{at}].{column}: {error}. Received: {received}") from None
-    return np.array(found, "datetime64[us]")
+    instants, clock = np.array(found, "datetime64[us]").reshape(-1, 2).T
+    return Timestamps(instants, clock)
 
 
 def example_rows(about: Metadata) -> list[dict[str, float | str]]:

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from reports.bundle import load_bundle
+from reports.bundle.metadata import TimeAxis
+from search.serving.forecasting import forecast
 from tests.bundles import HORIZON, METADATA, TIMESTEPS, write_bundle
 
 
@@ -76,6 +78,22 @@ def test_columns_that_are_numbered_are_found(
     assert load_bundle(numbered).predict(frame).forecast.tolist() == wanted.tolist()
     found = pd.read_csv(io.StringIO(predict(command, numbered, path)[0]))
     assert found.forecast.tolist() == pytest.approx(wanted.tolist(), rel=1e-6)
+
+
+def test_a_calendar_goes_by_the_clocks_that_offsets_tell_of(
+    command: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    monthly = write_bundle(tmp_path / "monthly", time=TimeAxis("date", None, "MS", "UTC"))
+    times = pd.date_range("2024-02-01", periods=6, freq="MS", tz="Europe/Berlin")
+    frame = data(path, 4).assign(date=[time.isoformat() for time in times[:4]])
+    frame.to_csv(path, index=False)
+    wanted = [str(time) for time in times[4:].tz_convert("UTC")]
+    assert list(pd.read_csv(io.StringIO(predict(command, monthly, path)[0])).time[:2]) == wanted
+    answered, _ = forecast(load_bundle(monthly), {"rows": frame.to_dict("records")})
+    assert [step["date"] for step in answered["forecast"][:2]] == [
+        text.replace(" ", "T") for text in wanted
+    ]
 
 
 def test_unusual_values_are_told_beside_the_answer(

@@ -97,6 +97,33 @@ def test_calendars_and_offsets_go_on(load: Load, tmp_path: Path) -> None:
     assert str(found["time"].iloc[0]) == "2024-03-31 03:00:00+00:00"  # clocks were put on meanwhile
 
 
+def test_a_calendar_of_utc_is_followed_whatever_clocks_show(load: Load) -> None:
+    bundle, frame = (
+        load(time=TimeAxis("date", None, "MS", "UTC")),
+        rows(4, "2024-02-01", "MS", tz="UTC"),
+    )
+    local = frame.assign(date=frame["date"].dt.tz_convert("Europe/Berlin"))
+    pd.testing.assert_frame_equal(bundle.predict(local), bundle.predict(frame))
+
+
+@pytest.mark.parametrize(("freq", "start"), [("MS", "2024-02-01"), ("D", "2024-03-29")])
+def test_calendars_go_by_local_clocks(load: Load, freq: str, start: str) -> None:
+    bundle = load(time=TimeAxis("date", None, freq, "UTC"), preprocessing=filling("forward"))
+    frame = rows(6, start, freq, tz="Europe/Berlin")  # clocks are put on at the end of March
+    wanted = [str(time) for time in frame["date"].dt.tz_convert("UTC")[-2:]]
+    found = bundle.predict(frame[:4])
+    assert [str(time) for time in found["time"][:2]] == wanted
+    texts = frame.assign(date=[time.isoformat() for time in frame["date"]])[:4]
+    pd.testing.assert_frame_equal(bundle.predict(texts), found)
+    pd.testing.assert_frame_equal(bundle.predict(frame[:4].set_index("date")), found)
+    with pytest.warns(UserWarning, match="2 missing cells filled"):
+        bundle.predict(texts.drop(index=2))
+    with pytest.raises(BundleError, match="does not fit rows that are"):
+        bundle.predict(frame.assign(date=frame["date"] + pd.Timedelta(hours=1) * np.arange(6)))
+    with pytest.raises(BundleError, match="expected timestamps"):
+        bundle.predict(texts.assign(date=[*texts["date"][:3], "2024-06-01"]))
+
+
 @pytest.mark.filterwarnings("ignore:.*lie outside of the training data's range")
 @pytest.mark.parametrize(
     ("rule", "filled"),
