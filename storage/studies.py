@@ -8,10 +8,12 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import StudyModel
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import TrialState
 from sqlalchemy import DateTime, Float, Integer, Row, String, and_, column, func, select, table
+from sqlalchemy.orm import Session
 
 from storage.artifacts import LOCATION, artifacts_of, open_artifacts, remove_artifacts
 from storage.database import Database
@@ -160,16 +162,21 @@ def delete_study(storage: Database, name: str, *, keep_artifacts: bool = False) 
         StorageError: There is no such study, the database does not answer, or the artifacts cannot be
             removed; the study is still there then.
     """
-    study = find_study(storage, name)
+    studies = [find_study(storage, name)]
     if has_study(storage, confirmation_name(name)):
-        delete_study(storage, confirmation_name(name), keep_artifacts=keep_artifacts)
+        studies.append(find_study(storage, confirmation_name(name)))
     with database_errors(f"cannot delete study {name!r}"):
-        location = study.user_attrs.get(LOCATION)
-        if location is not None and not keep_artifacts:
-            artifacts = artifacts_of(study, study.get_trials(deepcopy=False))
-            remove_artifacts(open_artifacts(location, check=False), artifacts)
-        storage.delete_study(study._study_id)
-    forget_turn(storage, study._study_id)
+        for study in studies:
+            location = study.user_attrs.get(LOCATION)
+            if location is not None and not keep_artifacts:
+                artifacts = artifacts_of(study, study.get_trials(deepcopy=False))
+                remove_artifacts(open_artifacts(location, check=False), artifacts)
+        # At once: who misses one of them must find that the other is gone too.
+        with Session(storage.engine) as session, session.begin():
+            for study in studies:
+                session.delete(session.get_one(StudyModel, study._study_id))
+    for study in studies:
+        forget_turn(storage, study._study_id)
     forget_models(storage, name)
 
 

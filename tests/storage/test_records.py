@@ -157,6 +157,25 @@ def test_deleting_a_study_deletes_its_turn_and_no_other_study(storage) -> None:
         assert connection.execute(text("SELECT count(*) FROM trials")).scalar() == 7
 
 
+def test_a_study_is_never_seen_without_the_confirmation_that_is_deleted_with_it(
+    url: str, storage, opened
+) -> None:
+    for name in ("wave", "wave/confirmation"):
+        fill(optuna.create_study(study_name=name, storage=storage))
+    elsewhere, seen = opened(url), []
+
+    def look(connection: object) -> None:
+        del connection
+        seen.append(len(elsewhere.get_all_studies()))
+
+    event.listen(storage.engine, "commit", look)
+    delete_study(storage, "wave")
+    event.remove(storage.engine, "commit", look)
+    assert elsewhere.get_all_studies() == []
+    assert 2 in seen
+    assert 1 not in seen
+
+
 def test_a_study_without_a_turn_can_be_deleted(storage) -> None:
     optuna.create_study(study_name="gone", storage=storage)
     delete_study(storage, "gone")
