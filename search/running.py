@@ -73,30 +73,31 @@ def run_study(
         note.watch(progress)
         follow(trackers, progress, study.study.name)
 
-    with put_back(storage.engine), workers_ended(), deletion_told(storage, study.study.name):
-        compute = plan_compute(study.study)
+    with deletion_told(storage, study.study.name):
+        with put_back(storage.engine), workers_ended():
+            compute = plan_compute(study.study)
 
-        def carry_out(study: AnyStudy, found: optuna.Study) -> None:
-            search(study, found, task, preparation.target_hash, compute, look)
+            def carry_out(study: AnyStudy, found: optuna.Study) -> None:
+                search(study, found, task, preparation.target_hash, compute, look)
 
-        carry_out(study, found)
-        confirm(storage, study, found, carry_out)
-        chosen = choose_winner(storage, found)
-        if chosen is None:
-            raise InputError(no_winner(record_of_study(found)))
-        runs = chosen.study.get_trials(deepcopy=False)
-        others = [runs[number] for number in chosen.others]
-        kept = partial(load_kept, artifacts, runs[chosen.run], others)
-        with alone(study.directory):
-            refitted = refit_winner(study, found, task, chosen.candidates, compute[0], kept)
-            ending = Ending(study, preparation, task, chosen.trial, refitted, started)
-            report, exported = end_study(ending, storage, found, command)
-    if exported.bundle is not None:
-        report = replace(report, paths={**report.paths, "bundle": str(exported.bundle)})
-    confirmation = read_confirmation(storage, report.study)
-    report = replace(report, importances=importances(found), confirmation=confirmation)
-    write_report(report, study.directory, study_figures(found, report.importances))
-    note.finish(report)
-    for tracker in trackers:
-        tracker.finish(report)
+            carry_out(study, found)
+            confirm(storage, study, found, carry_out)
+            chosen = choose_winner(storage, found)
+            if chosen is None:
+                raise InputError(no_winner(record_of_study(found)))
+            runs = chosen.study.get_trials(deepcopy=False)
+            others = [runs[number] for number in chosen.others]
+            kept = partial(load_kept, artifacts, runs[chosen.run], others)
+            with alone(study.directory):
+                refitted = refit_winner(study, found, task, chosen.candidates, compute[0], kept)
+                ending = Ending(study, preparation, task, chosen.trial, refitted, started)
+                report, exported = end_study(ending, storage, found, command)
+        if exported.bundle is not None:
+            report = replace(report, paths={**report.paths, "bundle": str(exported.bundle)})
+        confirmation = read_confirmation(storage, report.study)
+        report = replace(report, importances=importances(found), confirmation=confirmation)
+        write_report(report, study.directory, study_figures(found, report.importances))
+        note.finish(report)
+        for tracker in trackers:
+            tracker.finish(report)
     return StudyResult(report, study.directory, exported.problems, exported.warnings)

@@ -1,6 +1,7 @@
 """Searches whose processes are killed: nothing finished is lost, and the end is the undisturbed one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -8,11 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import optuna
 import psutil
 import pytest
 
+from search.reporting.study_figures import importances
+from search.running import run_study
+from search.study import load_study
+from storage.database import open_storage
 from storage.errors import StorageError
 from storage.records import TrialRecord
+from storage.studies import delete_study
 from tests.runs import (
     PATIENCE,
     Finished,
@@ -223,6 +230,22 @@ def test_a_study_deleted_in_mid_search_is_told(
     _, errors = deleting.communicate(timeout=PATIENCE)
     assert deleting.returncode == 0, errors
     assert only_complaint(process) == "lstm-search: study 'wave' was deleted while it ran"
+
+
+def test_a_study_deleted_while_its_report_is_written_is_told(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+    changes = {"output": {"directory": str(tmp_path / "runs")}, "study": {"workers": 1}}
+    study = load_study(tmp_path / "wave.toml", changes)
+
+    def delete_first(found: optuna.Study) -> dict[str, float]:
+        delete_study(open_storage(study.storage_url), "wave")
+        return importances(found)
+
+    monkeypatch.setattr("search.running.importances", delete_first)
+    with pytest.raises(StorageError, match=r"^study 'wave' was deleted while it ran$"):
+        run_study(study)
 
 
 def test_sigterm_ends_a_run_as_ctrl_c_does(
