@@ -127,27 +127,30 @@ def _check_fresh(series: Series, first: int) -> None:
     about, source = series.about, series.source
     name = f"the model of trial {about.provenance.trial} (export {about.version})"
     fitted = about.provenance.data
-    if fitted.get("fingerprint") == _fingerprint(series):
+    if series.times is not None and fitted.get("fitted_until") is not None:
+        until = np.datetime64(without_zone(fitted["fitted_until"], about.time.zone), "us")
+        if series.times[first] <= until:
+            raise InputError(
+                f"{source}: {name} was fitted on rows up to {fitted['fitted_until']}, and the {first} "
+                f"rows that are inputs only end before {series.times[first].item().isoformat()}: leave "
+                "out older rows"
+            )
+    rows = min(fitted.get("rows", len(series.values)), len(series.values))
+    # of a table that has grown since the first rows, of one whose first rows were left out the last
+    starts = {0, len(series.values) - rows}
+    if fitted.get("fingerprint") in {_fingerprint(series, start, rows) for start in starts}:
         raise InputError(f"{source}: {name} was made from these very data: give newer rows")
-    if series.times is None or fitted.get("fitted_until") is None:
-        return
-    until = np.datetime64(without_zone(fitted["fitted_until"], about.time.zone), "us")
-    if series.times[first] <= until:
-        raise InputError(
-            f"{source}: {name} was fitted on rows up to {fitted['fitted_until']}, and the {first} rows "
-            f"that are inputs only end before {series.times[first].item().isoformat()}: leave out older "
-            "rows"
-        )
 
 
-def _fingerprint(series: Series) -> str:
-    about, rows = series.about, len(series.values)
+def _fingerprint(series: Series, start: int, rows: int) -> str:
+    """That of the data set that so many rows from `start` on would be."""
+    about, taken = series.about, slice(start, start + rows)
     times: Any = None
     if series.times is not None:
-        times = pd.DatetimeIndex(series.times[:rows], tz=about.time.zone)
+        times = pd.DatetimeIndex(series.times[taken], tz=about.time.zone)
     columns = tuple(column.name for column in about.columns)
     return Dataset(
-        series.values, columns, about.targets, times, None, None, series.source, {}
+        series.values[taken], columns, about.targets, times, None, None, series.source, {}
     ).fingerprint
 
 

@@ -16,7 +16,7 @@ from objectives.data.dataset import dataset_from_frame
 from objectives.errors import InputError
 from objectives.settings import DataSettings
 from reports.bundle import Bundle, load_bundle
-from reports.bundle.metadata import Tensor
+from reports.bundle.metadata import Tensor, TimeAxis
 from search.bundles.challenge import challenge
 from search.bundles.fresh_rows import FreshRows
 from search.bundles.registry import enter_bundle
@@ -112,6 +112,23 @@ def test_rows_that_a_model_was_fitted_on_are_refused(model: Callable[..., Bundle
     same = fitted(fingerprint=dataset_from_frame(frame, settings).fingerprint)
     with pytest.raises(InputError, match="was made from these very data"):
         challenge(model(MEAN), same, rows(frame))
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 300), (100, 400)])
+def test_rows_without_timestamps_are_known_among_others(
+    model: Callable[..., Bundle], first: int, end: int
+) -> None:
+    """As in a table that has grown, and in one whose first rows a study leaves out."""
+    untimed = {"time": TimeAxis(None, None, None, None)}
+    frame = walk().drop(columns="date")
+    settings = DataSettings(targets=("load",), horizon=HORIZON, first_row=first)
+    fingerprint = dataset_from_frame(frame[:end], settings).fingerprint
+    data = {"fingerprint": fingerprint, "rows": end - first}
+    fitted = model(LAST, provenance=replace(METADATA.provenance, data=data), **untimed)
+    with pytest.raises(InputError, match="was made from these very data"):
+        challenge(fitted, model(MEAN, **untimed), rows(frame))
+    rest = frame.drop(index=range(first, end)).reset_index(drop=True)
+    assert challenge(fitted, model(MEAN, **untimed), rows(rest)).windows == 100 - 4 - HORIZON + 1
 
 
 def test_what_cannot_be_compared_is_told(model: Callable[..., Bundle]) -> None:
