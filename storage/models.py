@@ -137,11 +137,12 @@ def list_models(storage: RDBStorage, study_name: str | None = None) -> tuple[Reg
             if study_name is not None:
                 _require_study(connection, study_name)
                 query = query.where(_models.c.study == study_name)
+            if not inspect(connection).has_table(MODEL_TABLE):
+                return ()  # who may only read cannot make it
             rows = connection.execute(query.order_by(_models.c.study, _models.c.version))
             return tuple(_record(row) for row in rows)
 
     with database_errors("cannot list the models"):
-        _prepare(storage.engine)
         return outlast(look)
 
 

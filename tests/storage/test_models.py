@@ -6,12 +6,13 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages import RDBStorage
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from storage.errors import StorageError
 from storage.maintenance import back_up, copy_studies, restore, upgrade
 from storage.models import (
+    MODEL_TABLE,
     RegisteredModel,
     find_model,
     list_models,
@@ -121,6 +122,12 @@ def test_what_is_missing_is_told(registry: RDBStorage) -> None:
     optuna.create_study(study_name="empty", storage=registry)
     with pytest.raises(StorageError, match="has no candidate"):
         find_model(registry, "empty", None)
+
+
+def test_models_are_listed_by_who_may_only_read(storage: RDBStorage) -> None:
+    optuna.create_study(study_name="empty", storage=storage)
+    assert list_models(storage) == list_models(storage, "empty") == ()
+    assert not inspect(storage.engine).has_table(MODEL_TABLE)
 
 
 def test_the_registry_goes_with_a_study_that_is_deleted(registry: RDBStorage) -> None:
