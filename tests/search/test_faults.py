@@ -223,7 +223,7 @@ def test_a_database_deleted_in_mid_search_is_told_and_put_back(
 def test_a_study_deleted_in_mid_search_is_told(
     tmp_path: Path, write_study: Write, run: Start, start: Start
 ) -> None:
-    path = write_study(tmp_path, trials=6)
+    path = write_study(tmp_path, trials=600)  # far from its end however slow it is to delete
     process = run(path)
     seen_training(process, tmp_path)
     deleting = start("delete", "wave", "--out", tmp_path / "runs", "--yes")
