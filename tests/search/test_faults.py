@@ -1,6 +1,7 @@
 """Searches whose processes are killed: nothing finished is lost, and the end is the undisturbed one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -199,8 +200,10 @@ def only_complaint(process: "subprocess.Popen[str]") -> str:
     """The one line of a run that fails, beside those of its progress."""
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, errors
-    (complaint,) = (line for line in errors.splitlines() if not line.startswith("["))
-    return complaint
+    progress = re.compile(r"\[|\d+ of \d+ trials are done already")
+    found = [line for line in errors.splitlines() if not progress.match(line)]
+    assert len(found) == 1, errors
+    return found[0]
 
 
 def test_a_database_deleted_in_mid_search_is_told_and_put_back(
