@@ -32,8 +32,8 @@ def execute(
     study = read_study(database, name)
     location = study.attributes.get(LOCATION)
     results, checkpoints = results_folder(out) / name, _checkpoints(name, location)
-    goes = not keep_files and _is_ours(name)
-    folders = [folder for folder in (results, *checkpoints) if goes and folder.is_dir()]
+    with_files = not keep_files and _is_ours(name)
+    folders = [folder for folder in (results, *checkpoints) if with_files and folder.is_dir()]
     what = f"study {name!r} with {counted(len(study.trials), 'trial')}"
     if location is not None and not keep_files:
         what += f", its artifacts in {location}"
@@ -53,7 +53,7 @@ def execute(
                 folder.parent.rmdir()
     console = open_console()
     console.print(f"deleted {what}")
-    if goes and results not in folders:
+    if with_files and results not in folders:
         console.print(
             f"there was no folder {results}: where `run` had another --out, the study's results are "
             "still there"
