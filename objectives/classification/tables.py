@@ -19,6 +19,7 @@ from objectives.classification.roles import (
 )
 from objectives.classification.settings import SequenceSettings
 from objectives.data.reading import check_once, listed, read_times, to_numbers
+from objectives.data.table_file import named_by_text
 from objectives.errors import InputError
 
 
@@ -35,7 +36,7 @@ def recordings_from_frame(
     Raises:
         InputError: a column, a label, a time or a value that cannot be, or a sequence with two labels.
     """
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    frame = named_by_text(frame)
     check_once(list(frame.columns), "the table", source)
     roles = roles_of(frame, settings, source)
     if settings.timesteps is not None:

@@ -10,6 +10,7 @@ from objectives.classification.roles import groups_of, is_test, labels_of, roles
 from objectives.classification.settings import SequenceSettings
 from objectives.classification.vocabulary import numbered, words_of
 from objectives.data.reading import check_once
+from objectives.data.table_file import named_by_text
 from objectives.errors import InputError
 
 
@@ -29,7 +30,7 @@ def recordings_from_texts(
     Raises:
         InputError: a column or a label that cannot be, or a text without words.
     """
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    frame = named_by_text(frame)
     check_once(list(frame.columns), "the table", source)
     roles = roles_of(frame, settings, source)
     texts = _split(frame[roles.text], source)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from objectives.data.calendar import calendar_columns, calendar_names
 from objectives.data.categories import indicator_names, read_categories
 from objectives.data.reading import check_columns, check_once, read_values
-from objectives.data.table_file import read_table
+from objectives.data.table_file import named_by_text, read_table
 from objectives.data.time_grid import FILL_HINT, TimeGrid, find_grid
 from objectives.errors import InputError
 from objectives.settings import DataSettings, Fill
@@ -120,7 +120,7 @@ def dataset_from_frame(
         InputError: one line saying what is wrong, where, what was received and what to do.
     """
     frame, where = _from_first_row(frame, settings, source)
-    index, frame = frame.index, frame.set_axis([str(name) for name in frame.columns], axis=1)
+    index, frame = frame.index, named_by_text(frame)
     frame = frame.reset_index(drop=True)
     columns = list(frame.columns)
     check_once(columns, "the table", where)

@@ -29,7 +29,7 @@ def read_table(path: Path, source: str) -> pd.DataFrame:
         source: how messages name the file.
 
     Returns:
-        One row for each data row (the header is not one), columns named by the header.
+        One row for each data row (the header is not one), columns named by the header, in text.
 
     Raises:
         InputError: the file is missing, a directory, empty, unreadable or ragged, or has no rows.
@@ -44,7 +44,12 @@ def read_table(path: Path, source: str) -> pd.DataFrame:
         raise InputError(f"{source}: cannot be read: {_one_line(error)}") from error
     if len(frame) == 0:
         raise InputError(f"{source}: has a header but no rows of data")
-    return frame
+    return named_by_text(frame)
+
+
+def named_by_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its columns named as settings name them: those of Parquet may be numbers."""
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
 def _is_parquet(path: Path) -> bool:

@@ -12,7 +12,7 @@ from objectives.data.reading import read_times, read_values
 from objectives.data.table_file import read_table
 from objectives.settings import DataSettings
 from reports.bundle import Metadata
-from reports.bundle.frames import check_columns, named_by_text, series_from_frame
+from reports.bundle.frames import check_columns, series_from_frame
 from reports.bundle.series import Series
 
 
@@ -31,12 +31,12 @@ def read_rows(data: str) -> FreshRows:
         objectives.errors.InputError: it cannot be read, or has no rows.
     """
     if data != "-":
-        return FreshRows(named_by_text(read_table(Path(data), data)), data)
+        return FreshRows(read_table(Path(data), data), data)
     source = "standard input"
     with tempfile.NamedTemporaryFile() as file:  # both formats are read by going to and fro
         shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
-        return FreshRows(named_by_text(read_table(Path(file.name), source)), source)
+        return FreshRows(read_table(Path(file.name), source), source)
 
 
 def series_of(rows: FreshRows, about: Metadata) -> Series:

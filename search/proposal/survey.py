@@ -82,7 +82,6 @@ def survey(data: Path, targets: tuple[str, ...], time: str | None) -> Survey:
             f"classification --data {source}"
         )
     frame = read_table(data, source)
-    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     check_once(list(frame.columns), "the table", source)
     _check_header(frame, source)
     if len(frame) < _FEWEST_ROWS:

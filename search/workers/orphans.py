@@ -39,9 +39,8 @@ def requeue_orphans(found: optuna.Study, *, lost: bool = True) -> None:
         worker = trial.user_attrs.get("worker")
         if worker and WorkerName(*worker).dead:
             found._storage.set_trial_user_attr(trial._trial_id, "failure", WORKER_DIED)
-            try_again(
-                found, trial, lost=lost
-            )  # first, so that whoever is killed here loses no point
+            # Queued first, so that whoever is killed in between loses no point.
+            try_again(found, trial, lost=lost)
             found.tell(trial.number, state=TrialState.FAIL)
 
 
